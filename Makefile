@@ -1,0 +1,46 @@
+# Debian 12, with root or sudo, is all this needs: `make packages` installs the rest.
+
+PYTHON := /usr/bin/python3
+
+# End-to-end tests: Python unittest modules, run in this order against real servers.
+# SEARCHSYNC_SEARCH=elasticsearch8 (or another of e2e.servers.ENGINES) chooses the search engine.
+E2E := \
+  e2e.servers.servers_test
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help packages build unit e2e test demo bench format clean
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+
+packages: ## install the Debian packages that are missing
+	@bash cmake/packages.sh
+
+build: packages ## build/release
+	cmake --preset release
+	cmake --build --preset release
+
+unit: packages ## unit tests, with sanitizers
+	cmake --preset dev
+	cmake --build --preset dev
+	ctest --preset dev --parallel "$$(nproc)"
+
+e2e: build ## end-to-end tests, with real servers
+	@set -e; for module in $(E2E); do \
+	  echo "$(PYTHON) -m unittest -v $$module"; $(PYTHON) -m unittest -v $$module; done
+
+test: unit e2e ## all tests
+
+demo: build ## start everything, and show it at work
+	$(PYTHON) -m e2e.demo
+
+bench: build ## measure, beside what it replaces
+	$(PYTHON) -m bench
+
+format: packages ## format the C++ sources
+	git ls-files -z '*.h' '*.cc' | xargs -0 clang-format-14 -i
+
+clean: ## remove what was built; the cache of downloaded servers stays
+	rm -rf build .searchsync
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,65 @@
+"""Starts the servers for people and scripts: `/usr/bin/python3 -m e2e.servers up`."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from . import artefacts, cache
+from .errors import ServersError
+from .search import ENGINES
+from .stack import PARTS, Stack, to_stderr
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    try:
+        return options.run(options)
+    except ServersError as error:
+        to_stderr(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _up(options: argparse.Namespace) -> int:
+    with Stack(options.run_dir, engine=options.search, parts=tuple(options.only),
+               search_heap=options.search_heap) as stack:
+        print(f"addresses in {stack.run_dir}/servers.json and servers.env; Ctrl-C ends them",
+              flush=True)
+        try:
+            while True:
+                signal.pause()
+        except (KeyboardInterrupt, SystemExit):
+            to_stderr("stopping")
+    return 0
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    for name in options.names or artefacts.BY_NAME:
+        if name not in artefacts.BY_NAME:
+            raise ServersError(f"nothing is called {name!r}: there are "
+                               f"{', '.join(artefacts.BY_NAME)}")
+        print(f"{name:<15} {cache.get(artefacts.BY_NAME[name], to_stderr)}", flush=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m e2e.servers", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    up = commands.add_parser("up", help="start the servers; they run until Ctrl-C or SIGTERM")
+    up.add_argument("--search", choices=ENGINES,
+                    help="the engine; $SEARCHSYNC_SEARCH or opensearch2 if not given")
+    up.add_argument("--search-heap", default="1g", metavar="SIZE", help="as for -Xmx")
+    up.add_argument("--run-dir", type=Path, metavar="D",
+                    help="for data and logs, kept; otherwise a temporary folder")
+    up.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="just these")
+    up.set_defaults(run=_up)
+    fetch = commands.add_parser("fetch", help="download, and do nothing else")
+    fetch.add_argument("names", nargs="*", help=f"of {', '.join(artefacts.BY_NAME)}; or all")
+    fetch.set_defaults(run=_fetch)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

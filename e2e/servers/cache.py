@@ -1,0 +1,132 @@
+"""The cache of downloaded servers, outside the checkout and shared by all runs of one user.
+
+An artefact is a folder that is either absent or complete: it is made beside its place and renamed
+into it. One file lock covers all downloads, because they share one Maven repository.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+from xml.sax.saxutils import escape
+
+from .errors import ServersError
+from .process import execute
+
+_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
+_NETWORK_ERRORS = (
+    "Could not transfer artifact", "Connection reset", "Connection timed out", "Read timed out",
+    "Connect timed out", "Temporary failure in name resolution", "UnknownHostException",
+    "Connection refused", "502 Bad Gateway", "503 Service Unavailable", "Premature end",
+)
+
+
+def cache_dir() -> Path:
+    """$SEARCHSYNC_CACHE, or ~/.cache/searchsync. Made if it is missing."""
+    path = Path(os.environ.get("SEARCHSYNC_CACHE") or Path.home() / ".cache" / "searchsync")
+    path.mkdir(parents=True, exist_ok=True)
+    return path.resolve()
+
+
+@dataclass(frozen=True)
+class Jars:
+    """A folder of jars: Maven coordinates group:artifact:version, with all they depend on."""
+
+    name: str
+    coordinates: tuple[str, ...]
+
+    def fill(self, folder: Path) -> None:
+        scratch = folder.parent
+        (scratch / "pom.xml").write_text(_pom(self.name, self.coordinates), encoding="utf-8")
+        _maven(scratch, f"{_PLUGIN}:copy-dependencies", f"-DoutputDirectory={folder}",
+               "-DincludeScope=runtime")
+
+
+@dataclass(frozen=True)
+class ZipPart:
+    """The folder `inside` of a zip of Maven Central. The zip itself is not kept."""
+
+    name: str
+    coordinate: str  # group:artifact:version:zip
+    inside: str      # the last name of a folder in the zip, at any depth
+
+    def fill(self, folder: Path) -> None:
+        whole = folder / "unpacked"
+        _maven(folder.parent, f"{_PLUGIN}:unpack", f"-Dartifact={self.coordinate}",
+               f"-DoutputDirectory={whole}", f"-Dmdep.unpack.includes=**/{self.inside}/**")
+        found = [path for path in whole.glob(f"**/{self.inside}") if (path / "bin").is_dir()]
+        if len(found) != 1:
+            raise ServersError(f"{self.coordinate} holds {len(found)} folders {self.inside}/ with a"
+                               " bin/ in it, expected one: is the version right?")
+        for entry in found[0].iterdir():
+            entry.rename(folder / entry.name)
+        shutil.rmtree(whole)
+        group, artifact, version, _ = self.coordinate.split(":")
+        shutil.rmtree(_repository().joinpath(*group.split("."), artifact, version))
+
+
+def get(artefact: Jars | ZipPart, progress: Callable[[str], None] = lambda line: None) -> Path:
+    """The complete folder of the artefact, downloading it first if it is not there yet."""
+    place = cache_dir() / artefact.name
+    if place.is_dir():
+        return place
+    with _lock(progress):
+        if place.is_dir():  # another run made it while this one waited
+            return place
+        progress(f"{artefact.name}: downloading, once")
+        with tempfile.TemporaryDirectory(prefix="fetch-", dir=cache_dir()) as scratch:
+            folder = Path(scratch) / "artefact"
+            folder.mkdir()
+            artefact.fill(folder)
+            if not any(folder.iterdir()):
+                raise ServersError(f"{artefact.name}: Maven brought nothing")
+            folder.rename(place)
+    return place
+
+
+@contextlib.contextmanager
+def _lock(progress: Callable[[str], None]):
+    with open(cache_dir() / "fetch.lock", "w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("waiting for another run that is downloading")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _repository() -> Path:
+    return cache_dir() / "maven"
+
+
+def _maven(scratch: Path, *arguments: str) -> None:
+    """Runs Maven; once more if the network, and nothing else, failed it."""
+    if shutil.which("mvn") is None:
+        raise ServersError("mvn is not installed: run `make packages`")
+    command = ["mvn", "-q", "-B", f"-Dmaven.repo.local={_repository()}", *arguments]
+    for last_try in (False, True):
+        code, output = execute(command, cwd=scratch)
+        if code == 0:
+            return
+        network = any(error in output for error in _NETWORK_ERRORS)
+        if last_try or not network:
+            advice = ("the network failed it twice: check that Maven Central can be reached, and "
+                      "proxies in ~/.m2/settings.xml" if network else "see its words above")
+            raise ServersError(f"{output}\n{' '.join(command)}\nfailed: {advice}")
+        print("Maven: the network failed it, trying once more", file=sys.stderr, flush=True)
+
+
+def _pom(name: str, coordinates: tuple[str, ...]) -> str:
+    dependencies = "".join(
+        "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version>"
+        "</dependency>".format(*map(escape, coordinate.split(":")))
+        for coordinate in coordinates)
+    return ('<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+            f"<groupId>searchsync.servers</groupId><artifactId>{escape(name)}</artifactId>"
+            f"<version>1</version><packaging>pom</packaging>"
+            f"<dependencies>{dependencies}</dependencies></project>")

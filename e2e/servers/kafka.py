@@ -1,0 +1,156 @@
+"""Kafka, one node as broker and controller."""
+
+from pathlib import Path
+
+from . import artefacts, cache, java, ports
+from .errors import ServersError
+from .kafka_wire import NOT_LEADER, UNKNOWN_TOPIC, Metadata, Refused, Wire
+from .process import Process, run, wait_until
+from .server import Server
+
+_LOGGING = """\
+status = error
+shutdownHook = disable
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d %p %c: %m%n
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+"""
+_TOOL_LOGGING = _LOGGING.replace("level = info", "level = error").replace(
+    "appender.console.name", "appender.console.target = SYSTEM_ERR\nappender.console.name")
+
+
+class Kafka(Server):
+    """heap: as for -Xmx. settings: of server.properties, added to ours or in their place."""
+
+    name = "kafka"
+
+    def __init__(self, folder: Path, heap: str = "512m", settings: dict[str, str] | None = None):
+        super().__init__(folder)
+        self._heap = heap
+        self._controller = f"{self.host}:{ports.take()}"
+        self._settings = {**self._defaults(), **(settings or {})}
+        self._wire = Wire(self.host, self.port)
+
+    def create_topic(self, name: str, partitions: int = 1,
+                     config: dict[str, str] | None = None) -> None:
+        """Returns when every partition can be read and written."""
+        self._wire.create_topic(name, partitions, config or {})
+        wait_until(lambda: self._led(name), 20, lambda: f"topic {name} has no leaders")
+
+    def delete_topic(self, name: str) -> None:
+        """Returns when the broker knows it no more."""
+        self._wire.delete_topic(name)
+        wait_until(lambda: self._leaders(name) is None, 20,
+                   lambda: f"topic {name} is still there")
+
+    def topics(self) -> dict[str, int]:
+        """Each topic with its number of partitions."""
+        return {name: len(leaders) for name, leaders in self.metadata().topics.items()}
+
+    def end_offsets(self, topic: str) -> dict[int, int]:
+        """By partition: the offset that the next record gets."""
+        leaders = self._leaders(topic)
+        if leaders is None:
+            raise ServersError(f"there is no topic {topic}")
+        return self._wire.end_offsets(topic, len(leaders))
+
+    def produce(self, topic: str, records: list[tuple[str, str]]) -> None:
+        """Keys and values without line breaks, no tab in a key. Returns when Kafka has them.
+        Starts a Java: for few, large calls. Errors: one was not taken."""
+        lines = "".join(f"{key}\t{value}\n" for key, value in records)
+        output = self.tool("org.apache.kafka.tools.ConsoleProducer", "--topic", topic,
+                           "--reader-property", "parse.key=true", "--request-required-acks", "all",
+                           "--max-block-ms", "10000", stdin=lines)
+        if "ERROR" in output:  # it is only logged; the exit code is 0
+            raise ServersError(f"{output}\nnot every record was written to {topic}")
+
+    def consume(self, topic: str, count: int, seconds: float = 60) -> list[tuple[str, str]]:
+        """The first `count` records as key and value, in the order of each partition. Starts a
+        Java. Errors: fewer arrive in time."""
+        output = self.tool("org.apache.kafka.tools.consumer.ConsoleConsumer", "--topic", topic,
+                           "--from-beginning", "--max-messages", str(count),
+                           "--formatter-property", "print.key=true", seconds=seconds)
+        rows = [line.split("\t", 1) for line in output.splitlines() if "\t" in line]
+        if len(rows) != count:
+            raise ServersError(f"{output}\n{len(rows)} of {count} records read from {topic}")
+        return [(key, value) for key, value in rows]
+
+    def tool(self, main_class: str, *arguments: str, stdin: str | None = None,
+             seconds: float = 120) -> str:
+        """The output of one of Kafka's command-line classes, connected to this broker."""
+        return run([*self._java("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", logging="tool"),
+                    main_class, "--bootstrap-server", self.address, *arguments],
+                   stdin=stdin, seconds=seconds)
+
+    def metadata(self, seconds: float = 10) -> Metadata:
+        """Errors: OSError if the broker does not answer in that time."""
+        return Wire(self.host, self.port, seconds).metadata()
+
+    def describe(self) -> dict:
+        return {"address": self.address, "bootstrap": self.address}
+
+    def _prepare(self) -> Process:
+        (self.folder / "server-log4j2.properties").write_text(_LOGGING, encoding="utf-8")
+        (self.folder / "tool-log4j2.properties").write_text(_TOOL_LOGGING, encoding="utf-8")
+        properties = self.folder / "server.properties"
+        properties.write_text("".join(f"{key}={value}\n" for key, value in self._settings.items()),
+                              encoding="utf-8")
+        run([*self._java("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", logging="tool"),
+             "kafka.tools.StorageTool", "format", "--standalone",
+             "--cluster-id", "c2VhcmNoc3luYy1lMmUAAA", "--config", str(properties)])
+        return Process(self.name, [*self._java(f"-Xmx{self._heap}", "-XX:+ExitOnOutOfMemoryError",
+                                               logging="server"), "kafka.Kafka", str(properties)],
+                       self.log, cwd=self.folder)
+
+    def _ready(self) -> bool:
+        try:
+            return bool(self.metadata(1).brokers)
+        except OSError:
+            return False
+
+    def _led(self, topic: str) -> bool:
+        """The metadata are not enough: they name a leader before it knows that it leads."""
+        try:
+            return min(self._leaders(topic) or [-1]) >= 0 and bool(self.end_offsets(topic))
+        except Refused as refused:
+            if refused.code == NOT_LEADER or refused.code == UNKNOWN_TOPIC:
+                return False
+            raise
+
+    def _leaders(self, topic: str) -> list[int] | None:
+        return self.metadata().topics.get(topic)
+
+    def _java(self, *options: str, logging: str) -> list[str]:
+        return [str(java.find(17, 25) / "bin" / "java"), *options,
+                f"-Dlog4j2.configurationFile={self.folder / f'{logging}-log4j2.properties'}",
+                "-cp", f"{cache.get(artefacts.KAFKA)}/*"]
+
+    def _defaults(self) -> dict[str, str]:
+        """The heartbeat's timeout is short because a broker that was killed is let in again only
+        when its old session has expired; the internal topics are small because each partition
+        costs files and time."""
+        listeners = f"PLAINTEXT://{self.address},CONTROLLER://{self._controller}"
+        return {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "listeners": listeners,
+            "advertised.listeners": listeners,
+            "controller.listener.names": "CONTROLLER",
+            "controller.quorum.bootstrap.servers": self._controller,
+            "log.dirs": str(self.folder / "data"),
+            "auto.create.topics.enable": "false",
+            "broker.heartbeat.interval.ms": "500",
+            "broker.session.timeout.ms": "3000",
+            "group.initial.rebalance.delay.ms": "0",
+            "offsets.topic.num.partitions": "4",
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.num.partitions": "4",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "share.coordinator.state.topic.num.partitions": "4",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+        }
