@@ -39,8 +39,14 @@ endif()
 
 add_library(searchsync_options INTERFACE)
 target_include_directories(searchsync_options INTERFACE ${CMAKE_SOURCE_DIR})
+# Designated initializers name what differs from the default: the rest is not missing.
 target_compile_options(searchsync_options INTERFACE -Wall -Wextra -Wconversion -Wshadow
-                                                   -Wnon-virtual-dtor -Werror)
+                                                   -Wnon-virtual-dtor -Werror
+                                                   -Wno-missing-field-initializers)
+# simdjson's on-demand parser is chosen at compile time: without these it has no vectors at all.
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
+  target_compile_options(searchsync_options INTERFACE -march=x86-64-v2 -mpclmul)
+endif()
 
 # searchsync_library(NAME SOURCES a.cc ... DEPS lower ... PACKAGES fmt::fmt ...)
 #

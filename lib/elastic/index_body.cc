@@ -1,0 +1,95 @@
+#include "lib/elastic/index_body.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "lib/elastic/bulk.h"
+
+namespace searchsync::elastic {
+namespace {
+
+using Json = nlohmann::json;
+
+struct Managed {
+  std::string_view setting;
+  std::string_view instead;  // what the user should do
+};
+
+constexpr std::array<Managed, 4> kManaged{{
+    {"index.number_of_shards", "use spec.shards"},
+    {"index.number_of_replicas", "use spec.replicas"},
+    {"index.refresh_interval", "use spec.refreshInterval"},
+    {"index.gc_deletes", "SearchSync sets it, so that a late write cannot undo a delete"},
+}};
+
+Result<Json> parse_object(std::string_view text, std::string_view what) {
+  Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{} must be a JSON object", what));
+  }
+  return json;
+}
+
+// As the engines do: {"index": {"a": {"b": 1}}}, {"a": {"b": 1}} and {"index.a.b": 1} are one
+// setting.
+void flatten(const Json& object, const std::string& prefix, Json& flat) {
+  for (const auto& [key, value] : object.items()) {
+    const std::string path = prefix.empty() ? key : prefix + "." + key;
+    if (value.is_object()) {
+      flatten(value, path, flat);
+    } else {
+      flat[path.starts_with("index.") ? path : "index." + path] = value;
+    }
+  }
+}
+
+Result<Json> settings_of(const model::SearchIndexSpec& spec) {
+  Json settings = Json::object();
+  if (spec.settings) {
+    ASSIGN_OR_RETURN(const Json users, parse_object(spec.settings->text, "spec.settings"));
+    flatten(users, "", settings);
+    for (const Managed& managed : kManaged) {
+      if (!settings.contains(managed.setting)) continue;
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("spec.settings: {} is not yours to set: {}", managed.setting,
+                              managed.instead));
+    }
+  }
+  settings["index.number_of_shards"] = spec.shards;
+  settings["index.number_of_replicas"] = spec.replicas;
+  settings["index.refresh_interval"] = fmt::format("{}ms", spec.refresh_interval.count());
+  settings["index.gc_deletes"] = kGcDeletes;
+  return settings;
+}
+
+Result<Json> mappings_of(const model::SearchIndex& index, Generation generation,
+                         std::string_view document_log) {
+  ASSIGN_OR_RETURN(Json mappings, parse_object(index.spec.mappings.text, "spec.mappings"));
+  Json& meta = mappings["_meta"];
+  if (meta.is_null()) meta = Json::object();
+  if (!meta.is_object() || meta.contains("searchsync")) {
+    return fail(ErrorCode::kInvalidArgument,
+                "spec.mappings._meta must be an object without \"searchsync\", which is ours");
+  }
+  meta["searchsync"] = {
+      {"generation", generation.get()},
+      {"documentLog", document_log},
+      {"index", fmt::format("{}/{}", index.metadata.namespace_, index.metadata.name)}};
+  return mappings;
+}
+
+}  // namespace
+
+Result<std::string> index_body(const model::SearchIndex& index, const IndexName& name,
+                               Generation generation, std::string_view document_log) {
+  ASSIGN_OR_RETURN(Json settings, settings_of(index.spec));
+  ASSIGN_OR_RETURN(Json mappings, mappings_of(index, generation, document_log));
+  const Json body = {{"settings", std::move(settings)},
+                     {"mappings", std::move(mappings)},
+                     {"aliases", {{write_alias(name), {{"is_hidden", true}}}}}};
+  return body.dump();
+}
+
+}  // namespace searchsync::elastic

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/http/server.h"
+
+namespace searchsync::http {
+
+// The routes of a server. Pure; const functions may be called from any thread.
+class Router {
+ public:
+  // Errors are bugs: see Server::route().
+  void add(Method method, std::string_view pattern, Handler handler);
+
+  // The answer to `request`, whose path parameters this fills in. `raw_path` is the path as it was
+  // sent, still percent-encoded, so that an encoded slash does not split a segment.
+  Response dispatch(Request& request, std::string_view raw_path) const;
+  // For a method that is none of ours: 405, or 404 if nothing is there at all.
+  Response refuse(std::string_view raw_path) const;
+
+ private:
+  struct Segment {
+    std::string text;  // literal, or the parameter's name
+    bool is_parameter = false;
+    friend bool operator==(const Segment&, const Segment&) = default;
+  };
+  struct Route {
+    Method method;
+    std::vector<Segment> segments;
+    size_t literals = 0;
+    Handler handler;
+  };
+
+  static bool matches(const Route& route, const std::vector<std::string>& segments);
+  static Response not_allowed(const std::vector<const Route*>& candidates);
+
+  std::vector<Route> routes_;  // those with the most literal segments first
+};
+
+// Decodes %XX; what is not of that form stays as it is.
+std::string decode_percent(std::string_view text);
+
+}  // namespace searchsync::http

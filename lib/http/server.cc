@@ -1,0 +1,305 @@
+#include "lib/http/server.h"
+
+#include <fmt/core.h>
+#include <httplib.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "lib/base/check.h"
+#include "lib/base/log.h"
+#include "lib/http/connection.h"
+#include "lib/http/router.h"
+
+namespace searchsync::http {
+namespace {
+
+struct ListenAddress {
+  std::string host;
+  int port = 0;
+};
+
+Result<ListenAddress> parse_listen(std::string_view text) {
+  ListenAddress address;
+  const size_t colon = text.rfind(':');
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port = colon == std::string_view::npos ? "" : text.substr(colon + 1);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  address.host = host.empty() ? "0.0.0.0" : host;
+  const auto parsed = std::from_chars(port.data(), port.data() + port.size(), address.port);
+  if (port.empty() || parsed.ec != std::errc() || parsed.ptr != port.data() + port.size() ||
+      address.port < 0 || address.port > 65535) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("listen address \"{}\": write host:port, with port 0 for any", text));
+  }
+  return address;
+}
+
+std::optional<Method> method_of(std::string_view name) {
+  if (name == "GET" || name == "HEAD") return Method::kGet;
+  if (name == "POST") return Method::kPost;
+  if (name == "PUT") return Method::kPut;
+  if (name == "PATCH") return Method::kPatch;
+  if (name == "DELETE") return Method::kDelete;
+  return std::nullopt;
+}
+
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char c) {
+    return static_cast<char>(std::tolower(c));
+  });
+  return text;
+}
+
+std::string_view raw_path(const httplib::Request& from) {
+  return std::string_view(from.target).substr(0, from.target.find('?'));
+}
+
+Request to_request(const httplib::Request& from, Method method, std::string body) {
+  Request request;
+  request.method = method;
+  request.path = decode_percent(raw_path(from));
+  request.body = std::move(body);
+  request.remote_address = from.remote_addr;
+  request.query.assign(from.params.begin(), from.params.end());
+  for (const auto& [name, value] : from.headers) request.headers.emplace(lower(name), value);
+  return request;
+}
+
+void fill_in(Response from, httplib::Response& to) {
+  to.status = from.status;
+  for (const auto& [name, value] : from.headers) to.set_header(name, value);
+  to.set_content(std::move(from.body), from.content_type);
+}
+
+// For what httplib refuses before we are asked.
+Response refusal(int status) {
+  switch (status) {
+    case 400: return error_response(400, "bad_request", "this is no HTTP/1.1 request");
+    case 413: return error_response(413, "payload_too_large", "the body is over the limit");
+    case 414: return error_response(414, "uri_too_long", "the path and query are over 8 KiB");
+    case 416: return error_response(416, "bad_range", "ranges are not served");
+    default: return error_response(status, "refused", "the request was refused");
+  }
+}
+
+std::string json_escape(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      escaped.append({'\\', c});
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      escaped.append(fmt::format("\\u{:04x}", static_cast<unsigned>(c)));
+    } else {
+      escaped.push_back(c);
+    }
+  }
+  return escaped;
+}
+
+// Set where what follows on the connection cannot be told from the rest of a broken request. For
+// the request under way: each is handled on one thread from its first byte to its last.
+thread_local bool must_close = false;
+
+void close_after(httplib::Response& to) {
+  to.set_header("Connection", "close");
+  must_close = true;
+}
+
+}  // namespace
+
+Response error_response(int status, std::string_view code, std::string_view message) {
+  return {.status = status,
+          .content_type = "application/json",
+          .body = fmt::format(R"({{"error":{{"code":"{}","message":"{}"}}}})", json_escape(code),
+                              json_escape(message)),
+          .headers = {}};
+}
+
+std::optional<std::string_view> Request::query_parameter(std::string_view name) const {
+  const auto found = std::ranges::find(query, name, [](const auto& each) { return each.first; });
+  return found == query.end() ? std::nullopt : std::optional<std::string_view>(found->second);
+}
+
+std::optional<std::string_view> Request::header(std::string_view name) const {
+  const auto found = headers.find(name);
+  return found == headers.end() ? std::nullopt : std::optional<std::string_view>(found->second);
+}
+
+const std::string& Request::path_parameter(std::string_view name) const {
+  const auto found = path_parameters.find(name);
+  CHECK(found != path_parameters.end(), "the route has no {{{}}}", name);
+  return found->second;
+}
+
+// httplib parses and writes messages; the connections, the waiting and the routes are ours.
+struct Server::Impl final : public httplib::Server {
+  explicit Impl(http::Server::Options options_in) : options(std::move(options_in)) {}
+
+  void configure();
+  void answer(const httplib::Request& from, std::string body, httplib::Response& to) const;
+  void answer_with_body(const httplib::Request& from, httplib::Response& to,
+                        const httplib::ContentReader& read) const;
+
+  // Called by httplib on one of its threads for each connection. Its result is not used.
+  bool process_and_close_socket(socket_t socket) override;
+  // False if the server stops.
+  bool begin_idle(int socket);
+  void end_idle(int socket);
+  void wake_idle();
+
+  const http::Server::Options options;
+
+  Router router;  // constant once started
+  std::string address;
+  std::jthread listener;
+
+  std::mutex mutex;
+  bool stopping = false;  // guarded by mutex
+  std::set<int> idle;     // guarded by mutex: connections that wait for their next request
+};
+
+void Server::Impl::configure() {
+  new_task_queue = [this] { return new httplib::ThreadPool(options.threads); };  // httplib owns it
+  set_payload_max_length(options.body_bytes_max);
+  set_keep_alive_max_count(1'000'000);
+  set_keep_alive_timeout(options.keep_alive.count());
+  // Not SO_REUSEPORT, httplib's default: two processes would share the port without a word.
+  set_socket_options([](socket_t socket) {
+    const int on = 1;
+    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  });
+  // All paths arrive as "/", see process_and_close_socket.
+  Get("/", [this](const auto& from, auto& to) { answer(from, {}, to); });
+  const HandlerWithContentReader with_body = [this](const auto& from, auto& to, const auto& read) {
+    answer_with_body(from, to, read);
+  };
+  Post("/", with_body);
+  Put("/", with_body);
+  Patch("/", with_body);
+  Delete("/", with_body);
+  Options("/", [this](const auto& from, auto& to) {
+    fill_in(router.refuse(raw_path(from)), to);
+  });
+  set_error_handler(HandlerWithResponse([](const httplib::Request&, httplib::Response& to) {
+    if (to.body.empty()) {
+      if (to.status != 413) close_after(to);  // 413: httplib has read past the body
+      fill_in(refusal(to.status), to);
+    }
+    return HandlerResponse::Handled;
+  }));
+}
+
+void Server::Impl::answer(const httplib::Request& from, std::string body,
+                          httplib::Response& to) const {
+  const auto method = method_of(from.method);
+  CHECK(method, "{}", from.method);
+  auto request = to_request(from, *method, std::move(body));
+  fill_in(router.dispatch(request, raw_path(from)), to);
+}
+
+// httplib's own limit does not hold for chunked or compressed bodies.
+void Server::Impl::answer_with_body(const httplib::Request& from, httplib::Response& to,
+                                    const httplib::ContentReader& read) const {
+  std::string body;
+  bool too_large = false;
+  const bool whole = read([&](const char* bytes, size_t size) {
+    too_large = body.size() + size > options.body_bytes_max;
+    if (!too_large) body.append(bytes, size);
+    return !too_large;
+  });
+  if (whole) return answer(from, std::move(body), to);
+  // A length that was declared and is too large is read past by httplib; all else is left half-way.
+  const bool skipped = to.status == 413 && !too_large;
+  if (!skipped) close_after(to);
+  fill_in(refusal(skipped || too_large ? 413 : 400), to);
+}
+
+bool Server::Impl::process_and_close_socket(socket_t socket) {
+  Connection connection(socket, {.read = options.read_timeout, .write = options.write_timeout});
+  while (begin_idle(socket)) {
+    const bool more = connection.wait(options.keep_alive);
+    end_idle(socket);
+    if (!more) break;
+    bool closed = false;
+    must_close = false;
+    const bool answered = process_request(
+        connection.stream(), false, closed, [](httplib::Request& request) {
+          // httplib matches paths by std::regex, which recurses for each character; ours is matched
+          // by the router, from the target. Its parser for forms is not used either.
+          request.path = "/";
+          if (request.is_multipart_form_data()) request.headers.erase("Content-Type");
+        });
+    if (!connection.flush() || !answered || closed || must_close) break;
+  }
+  return true;
+}
+
+bool Server::Impl::begin_idle(int socket) {
+  const std::lock_guard lock(mutex);
+  if (stopping) return false;
+  idle.insert(socket);
+  return true;
+}
+
+void Server::Impl::end_idle(int socket) {
+  const std::lock_guard lock(mutex);
+  idle.erase(socket);
+}
+
+void Server::Impl::wake_idle() {
+  const std::lock_guard lock(mutex);
+  stopping = true;
+  for (const int socket : idle) ::shutdown(socket, SHUT_RD);
+}
+
+Server::Server(Options options)
+    : impl_(std::make_unique<Impl>(std::move(options))) {}
+Server::~Server() { stop(); }
+
+void Server::route(Method method, std::string_view pattern, Handler handler) {
+  CHECK(!impl_->listener.joinable(), "routes are added before start()");
+  impl_->router.add(method, pattern, std::move(handler));
+}
+
+Result<void> Server::start() {
+  CHECK(impl_->address.empty(), "started twice");
+  ASSIGN_OR_RETURN(const auto to, parse_listen(impl_->options.listen));
+  impl_->configure();
+  errno = 0;
+  const int port = to.port == 0 ? impl_->bind_to_any_port(to.host)
+                                : (impl_->bind_to_port(to.host, to.port) ? to.port : -1);
+  if (port < 0) {
+    const int cause = errno;
+    const ErrorCode code = cause == EADDRINUSE ? ErrorCode::kConflict
+                           : cause == EACCES   ? ErrorCode::kPermission
+                                               : ErrorCode::kUnavailable;
+    return fail(code, fmt::format("cannot listen on {}: {}; choose another address",
+                                  impl_->options.listen,
+                                  cause == 0 ? "no such address" : std::strerror(cause)));
+  }
+  const bool is_v6 = to.host.find(':') != std::string::npos;
+  impl_->address = fmt::format(fmt::runtime(is_v6 ? "[{}]:{}" : "{}:{}"), to.host, port);
+  impl_->listener = std::jthread([impl = impl_.get()] { impl->listen_after_bind(); });
+  // stop() has an effect only on a server that runs.
+  while (!impl_->is_running()) std::this_thread::yield();
+  return {};
+}
+
+std::string Server::address() const { return impl_->address; }
+
+void Server::stop() {
+  if (!impl_->listener.joinable()) return;
+  impl_->httplib::Server::stop();
+  impl_->wake_idle();
+  impl_->listener.join();
+}
+
+}  // namespace searchsync::http

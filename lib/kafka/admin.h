@@ -1,0 +1,80 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/base/error.h"
+#include "lib/base/named.h"
+#include "lib/kafka/client.h"
+#include "lib/kafka/topic.h"
+
+namespace searchsync::kafka {
+
+struct NewTopic {
+  std::string name;
+  int32_t partitions = 1;
+  int32_t replication_factor = -1;  // -1: the broker's default
+  std::map<std::string, std::string> config;  // "cleanup.policy": "compact", …
+};
+
+struct TopicDescription {
+  std::string name;
+  int32_t partitions = 0;
+  std::map<std::string, std::string> config;  // all settings in force, defaults included
+};
+
+// Where a partition begins and ends: `end` is the offset the next record will get.
+struct PartitionOffsets {
+  Partition partition;
+  Offset begin;
+  Offset end;
+};
+
+// Questions and changes to a cluster that are not part of the data path. Each call blocks up to the
+// timeout. Thread-safe: calls from several threads run side by side.
+class Admin {
+ public:
+  struct Options {
+    std::chrono::milliseconds timeout{15'000};
+  };
+
+  // Connects to nothing yet. Errors: kInvalidArgument.
+  static Result<std::unique_ptr<Admin>> create(const ClientConfig& config, const Options& options);
+  ~Admin();
+  Admin(const Admin&) = delete;
+  Admin& operator=(const Admin&) = delete;
+
+  // Errors: kUnavailable naming the brokers if none answers within `timeout`, kPermission.
+  Result<void> check_reachable(std::chrono::milliseconds timeout);
+
+  // Names, sorted; without Kafka's own ("__…").
+  Result<std::vector<std::string>> list_topics();
+  // nullopt: there is no such topic.
+  Result<std::optional<int32_t>> partition_count(const std::string& topic);
+  // Errors: kNotFound naming the first topic that does not exist.
+  Result<std::vector<TopicDescription>> describe_topics(std::span<const std::string> topics);
+  // Returns when the topic can be described. Errors: kConflict if it exists, whatever its form.
+  Result<void> create_topic(const NewTopic& topic);
+  // Errors: kNotFound.
+  Result<void> delete_topic(const std::string& topic);
+
+  // Begin and end of each partition, in order of partition. Errors: kNotFound.
+  Result<std::vector<PartitionOffsets>> list_offsets(const std::string& topic);
+  // All that the group ever committed, sorted; empty if the group is unknown.
+  Result<std::vector<TopicOffset>> group_offsets(const std::string& group);
+  // Errors: kNotFound, kConflict if it still has members.
+  Result<void> delete_group(const std::string& group);
+
+ private:
+  struct Impl;
+  explicit Admin(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace searchsync::kafka

@@ -1,0 +1,149 @@
+#include "lib/kafka/admin.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "lib/kafka/kafka_test_support.h"
+
+namespace searchsync::kafka {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+std::unique_ptr<Admin> make_admin(const ClientConfig& config) {
+  auto made = Admin::create(config, {});
+  EXPECT_TRUE(made) << made.error().message;
+  return std::move(*made);
+}
+
+class AdminContract : public ::testing::TestWithParam<TestCluster::Kind> {
+ protected:
+  TestCluster cluster_{GetParam()};
+  std::unique_ptr<Admin> admin_ = make_admin(cluster_.config());
+};
+
+INSTANTIATE_TEST_SUITE_P(Clusters, AdminContract, ::testing::ValuesIn(cluster_kinds()), kind_name);
+
+TEST_P(AdminContract, SeesTopics) {
+  ASSERT_TRUE(admin_->check_reachable(seconds(10)));
+  const auto topic = cluster_.create_topic(3);
+  const auto topics = admin_->list_topics();
+  ASSERT_TRUE(topics) << topics.error().message;
+  EXPECT_TRUE(std::ranges::binary_search(*topics, topic));
+  EXPECT_EQ(admin_->partition_count(topic).value(), 3);
+  EXPECT_EQ(admin_->partition_count("test.absent").value(), std::nullopt);
+}
+
+TEST_P(AdminContract, ListsOffsets) {
+  const auto topic = cluster_.create_topic(3);
+  TestProducer producer(cluster_.config());
+  producer.send_numbers(topic, 0, 5);
+  producer.send_numbers(topic, 2, 2);
+  const auto offsets = admin_->list_offsets(topic);
+  ASSERT_TRUE(offsets) << offsets.error().message;
+  ASSERT_EQ(offsets->size(), 3u);
+  const std::vector<int64_t> kEnds{5, 0, 2};
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ((*offsets)[i].partition.get(), static_cast<int>(i));
+    EXPECT_EQ((*offsets)[i].begin.get(), 0);
+    EXPECT_EQ((*offsets)[i].end.get(), kEnds[i]);
+  }
+  const auto absent = admin_->list_offsets("test.absent");
+  EXPECT_EQ(absent.error().code, ErrorCode::kNotFound);
+  EXPECT_NE(absent.error().message.find("test.absent"), std::string::npos);
+}
+
+TEST(Admin, UnreachableNamesTheBrokers) {
+  ClientConfig config;
+  config.bootstrap_servers = {"127.0.0.1:1"};
+  const auto admin = make_admin(config);
+  const auto reachable = admin->check_reachable(milliseconds(300));
+  ASSERT_FALSE(reachable);
+  EXPECT_TRUE(reachable.error().retryable());
+  EXPECT_NE(reachable.error().message.find("127.0.0.1:1"), std::string::npos);
+}
+
+// What the mock does not serve.
+class AdminOnRealBroker : public ::testing::TestWithParam<TestCluster::Kind> {
+ protected:
+  TestCluster cluster_{GetParam()};
+  std::unique_ptr<Admin> admin_ = make_admin(cluster_.config());
+};
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(AdminOnRealBroker);
+INSTANTIATE_TEST_SUITE_P(Clusters, AdminOnRealBroker, ::testing::ValuesIn(real_kinds()),
+                         kind_name);
+
+TEST_P(AdminOnRealBroker, TopicFromCreationToDeletion) {
+  const auto name = cluster_.unique_name("topic");
+  const NewTopic topic{.name = name,
+                       .partitions = 4,
+                       .replication_factor = -1,
+                       .config = {{"cleanup.policy", "compact"},
+                                  {"min.compaction.lag.ms", "5000"}}};
+  const auto created = admin_->create_topic(topic);
+  ASSERT_TRUE(created) << created.error().message;
+  const auto again = admin_->create_topic(topic);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::kConflict);
+  EXPECT_NE(again.error().message.find(name), std::string::npos);
+
+  const auto described = admin_->describe_topics(std::span(&name, 1));
+  ASSERT_TRUE(described) << described.error().message;
+  EXPECT_EQ((*described)[0].partitions, 4);
+  EXPECT_EQ((*described)[0].config.at("cleanup.policy"), "compact");
+  EXPECT_EQ((*described)[0].config.at("min.compaction.lag.ms"), "5000");
+  EXPECT_TRUE((*described)[0].config.contains("retention.ms"));
+
+  ASSERT_TRUE(admin_->delete_topic(name));
+  EXPECT_TRUE(until([&] { return admin_->partition_count(name).value() == std::nullopt; }));
+  EXPECT_EQ(admin_->delete_topic(name).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(admin_->describe_topics(std::span(&name, 1)).error().code, ErrorCode::kNotFound);
+}
+
+TEST_P(AdminOnRealBroker, RefusedTopicSaysWhy) {
+  const auto created = admin_->create_topic({.name = cluster_.unique_name("topic"),
+                                             .config = {{"cleanup.policy", "nonsense"}}});
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(created.error().message.find("nonsense"), std::string::npos);
+}
+
+class AssignAll : public GroupListener {
+ public:
+  std::vector<StartOffset> on_assigned(std::span<const TopicPartition> partitions) override {
+    return std::vector<StartOffset>(partitions.size());
+  }
+  void on_revoked(std::span<const TopicPartition>) override {}
+  void on_lost(std::span<const TopicPartition>) override {}
+};
+
+TEST_P(AdminOnRealBroker, GroupOffsets) {
+  const auto topic = cluster_.create_topic(2);
+  const auto group = cluster_.unique_name("group");
+  EXPECT_TRUE(admin_->group_offsets(group).value().empty());
+  EXPECT_EQ(admin_->delete_group(group).error().code, ErrorCode::kNotFound);
+
+  AssignAll listener;
+  auto consumer = Consumer::join(cluster_.config(), group, {}, listener);
+  ASSERT_TRUE(consumer && (*consumer)->subscribe({topic}));
+  ASSERT_TRUE(until([&] {
+    EXPECT_TRUE((*consumer)->poll(milliseconds(100), 10));
+    return (*consumer)->assignment().size() == 2;
+  }));
+  const std::vector<TopicOffset> offsets{{topic, Partition(0), Offset(0)},
+                                         {topic, Partition(1), Offset(0)}};
+  const auto committed = (*consumer)->commit(offsets, CommitMode::kSync);
+  ASSERT_TRUE(committed) << committed.error().message;
+  EXPECT_EQ(admin_->group_offsets(group).value(), offsets);
+  EXPECT_EQ(admin_->delete_group(group).error().code, ErrorCode::kConflict);
+  (*consumer)->close();
+  const auto deleted = admin_->delete_group(group);
+  EXPECT_TRUE(deleted) << deleted.error().message;
+  EXPECT_TRUE(admin_->group_offsets(group).value().empty());
+}
+
+}  // namespace
+}  // namespace searchsync::kafka
