@@ -1,0 +1,156 @@
+#pragma once
+
+// Folds one partition of the document log into its state: the rows it owns, the children and copies
+// of other rows that its documents need, and the edges that say which documents a row concerns.
+//
+// Pure: reads and writes one Store, and returns what has to be sent and which documents changed.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/base/error.h"
+#include "lib/model/pipeline.h"
+#include "worker/core/build.h"
+#include "worker/core/keys.h"
+#include "worker/core/message.h"
+#include "worker/core/store.h"
+#include "worker/core/tuple.h"
+
+namespace searchsync::worker {
+
+// The partition of the document log that owns a row; a root's is that of its document.
+Partition partition_of(BindingId binding, std::string_view key, int32_t partitions);
+
+struct Send {
+  Partition partition;
+  EncodedMessage message;
+};
+
+// Documents to be written, each once, in the order in which they were first touched.
+class TouchedRoots {
+ public:
+  struct Touch {
+    std::string root;
+    uint64_t changed_at_us = 0;  // of the oldest change; 0 if unknown
+  };
+
+  void add(std::string_view root, uint64_t changed_at_us);
+  const std::vector<Touch>& all() const { return touches_; }
+  bool empty() const { return touches_.empty(); }
+
+ private:
+  std::vector<Touch> touches_;
+  std::unordered_map<std::string, size_t> places_;
+};
+
+struct Effects {
+  std::vector<Send> sends;
+  TouchedRoots touched;
+};
+
+// A change of a looked-up row, on its way to the documents that use it. A change that comes while
+// an older one is under way is followed after it, from the first edge: so that the last documents
+// are reached however often the row changes.
+struct FanOut {
+  BindingId binding = 0;
+  std::string key;
+  Offset since;                 // of the change under way
+  Offset newest;                // of the last change that came
+  uint64_t changed_at_us = 0;
+  std::optional<Offset> again;  // of the oldest change after the one under way
+  std::string cursor;           // the last edge that was followed
+};
+
+class Fold : public RowReader {
+ public:
+  struct Options {
+    Partition partition;
+    int32_t partitions = 1;
+    // Edges that one change follows at once; the rest are left to fan_out().
+    size_t inline_edges_max = 256;
+  };
+
+  // `pipeline` and `store` outlive the fold.
+  Fold(const model::Pipeline& pipeline, Options options, Store& store);
+
+  enum class Mode {
+    kLead,     // sends and touches
+    kFollow,   // touches; another generation sends
+    kRestore,  // neither: what the message caused is known to be done
+  };
+
+  // Applies one message other than kLead; appends what it causes to `effects`. Errors: kMalformed:
+  // a row that cannot be read. No document shows it then, but what it refers to stays known: what is
+  // sent depends on the log alone, never on the fields of one generation.
+  Result<void> apply(Offset offset, const Message& message, Mode mode, Effects& effects);
+
+  // Follows up to `limit` edges of the oldest change under way. Returns that change as it was before,
+  // or nothing if there is none.
+  bool fan_out(size_t limit, Effects& effects, FanOut& followed);
+  std::vector<FanOut> fan_outs() const;
+  // Forgets the changes before `done`, whose documents are written.
+  void drop_fan_outs(Offset done);
+  // Touches up to `limit` roots after `cursor`, in order of key, and moves it. False if it was the last.
+  bool touch_roots(size_t limit, std::string& cursor, Effects& effects);
+
+  Known root(std::string_view key, std::string& tuple) override;
+  Known lookup(BindingId binding, std::string_view key, std::string& tuple) override;
+  void children(std::string_view root,
+                FunctionRef<void(BindingId, uint8_t, std::string_view, std::string_view)> visit) override;
+
+ private:
+  // A stored row. Of a row owned here the JSON is kept, to say it again; the tuple is kept where the
+  // fold reads it: not of the rows that others look up.
+  struct Held {
+    Position position;
+    bool present = false;
+    bool refused = false;  // present, but its values cannot be shown
+    bool asked = false;    // to be said (again): the answer will come behind what is read by now
+    std::string tuple;
+    std::string json;
+    bool shown() const { return present && !refused; }
+  };
+
+  Result<void> apply_row(Offset offset, const Message& message, Effects& effects);
+  Result<void> apply_child(Offset offset, const Message& message, Effects& effects);
+  void apply_subscribe(Offset offset, const Message& message, Effects& effects);
+  Result<void> apply_lookup(Offset offset, const Message& message, Effects& effects);
+  void apply_repeat(Offset offset, const Message& message, Effects& effects);
+
+  bool read(std::string_view state_key, Held& held);
+  void write(std::string_view state_key, const Held& held);
+  Result<void> project(const Message& message, Held& held);
+  // Notes a message that is not newer than what is held. True if it came late and the newer one has
+  // to be said again behind it, since compaction would keep only the late one; false if somebody
+  // else sees to that, or if it is on its way.
+  bool came_late(const Message& message, std::string_view state_key, Held& held);
+  void repeat_row(const Message& late, const Held& held, Effects& effects);
+  void answer_subscribers(Offset offset, const Message& message, Effects& effects);
+  void send_to_parents(Offset offset, const Message& message, const Held& before, const Held& after,
+                       Effects& effects);
+  void touch(std::string_view root, uint64_t changed_at_us, Effects& effects);
+  void send(Partition to, const Message& message, Effects& effects);
+  void move_edges(const Holder& holder, const Held* before, const Held& after, Effects& effects);
+  void subscribe(BindingId target, std::string_view key, Effects& effects);
+  void add_edge(BindingId target, std::string_view key, const Holder& holder, Effects& effects);
+  // Touches the documents that use a row; what is beyond `budget` edges is left to fan_out().
+  void touch_users(const FanOut& change, size_t& budget, Effects& effects);
+  // Follows the edges of a row after change.cursor. False, with the place in `cursor`, if the budget
+  // ran out first.
+  bool follow(const FanOut& change, size_t& budget, std::string& cursor, Effects& effects);
+  bool is_looked_up(BindingId binding) const;
+
+  const model::Pipeline& pipeline_;
+  const Options options_;
+  Store& store_;
+  const StateKeys keys_;
+  bool root_looked_up_ = false;
+  Mode mode_ = Mode::kLead;  // of the message that is being applied
+  std::vector<Projector> projectors_;  // by BindingId
+  std::string buffer_;
+};
+
+}  // namespace searchsync::worker

@@ -1,0 +1,42 @@
+#pragma once
+
+// What the simulation runs on: tables, the pipeline over them, random histories, and the join that
+// the documents must equal, which shares no code with the worker.
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "lib/base/named.h"
+#include "lib/model/pipeline.h"
+
+namespace searchsync::worker::simulation {
+
+using nlohmann::json;
+using Rows = std::map<std::string, std::map<int, json>>;  // table -> key -> row
+
+// A root (run) with a lookup (owner) that itself looks up (team), children (bug) with a chain of
+// lookups of their own, and a link (peer) that shows on both runs. The second generation shows the
+// column "n" as a number, and so refuses the rows where it is none.
+model::Pipeline make_pipeline(Generation generation);
+
+// The bindings that read a table.
+const std::vector<std::string>& bindings_of(const std::string& table);
+
+// The documents of one generation, by id.
+std::map<std::string, json> join(Rows rows, Generation generation);
+
+struct Change {
+  std::string table;
+  int key = 0;
+  uint64_t position = 0;
+  json row;  // null: deleted
+};
+
+// A random history; `rows` becomes what it ends with.
+std::vector<Change> make_history(std::mt19937_64& rng, Rows& rows);
+
+}  // namespace searchsync::worker::simulation

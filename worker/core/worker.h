@@ -1,0 +1,153 @@
+#pragma once
+
+// One partition of the document log, from its messages to the documents written: what to send, what
+// to write, what is still under way, and how far the log may be committed.
+//
+// Pure: no clock, no socket, no thread. The caller performs the work it is given, in any order except
+// that sends keep theirs, tells when each piece is done, and commits no further than committable().
+// After a crash the work that was not done is given out again; doing it twice is harmless.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "worker/core/build.h"
+#include "worker/core/fold.h"
+#include "worker/core/progress.h"
+#include "worker/core/store.h"
+
+namespace searchsync::worker {
+
+// A record of the document log, as Kafka gave it; the views are valid during the call.
+struct LogRecord {
+  Offset offset;
+  std::string_view key;
+  std::optional<std::string_view> value;
+  std::optional<std::string_view> meta;
+  int64_t timestamp_ms = 0;  // when the log took it, milliseconds since 1970
+};
+
+// A document to be written, or deleted if there is none.
+struct Write {
+  std::string root;
+  int64_t version = 0;
+  std::optional<std::string> document;
+  uint64_t changed_at_us = 0;  // of the oldest change in it, microseconds since 1970; 0: unknown
+};
+
+// A record that could not be applied, for the dead letters.
+struct Refused {
+  Offset offset;
+  std::string reason;
+  std::string key;
+  std::optional<std::string> value;
+};
+
+// What one step causes. Each send, write and refusal is one piece: acknowledge(batch) when it is done.
+struct Work {
+  uint64_t batch = 0;
+  std::vector<Send> sends;
+  std::vector<Write> writes;
+  std::vector<Refused> refused;
+  size_t pieces() const { return sends.size() + writes.size() + refused.size(); }
+};
+
+class PartitionWorker {
+ public:
+  struct Options {
+    Partition partition;
+    int32_t partitions = 1;
+    Generation generation{1};
+    size_t inline_edges_max = 256;  // see Fold::Options
+  };
+
+  // `pipeline` and `store` outlive the worker.
+  PartitionWorker(const model::Pipeline& pipeline, Options options, Store& store);
+
+  // Where the log stands when the partition is assigned.
+  struct LogState {
+    std::string_view identity;  // of the topic: state of another log is thrown away
+    Offset committed;           // the group's; 0 if it never committed
+    Offset end;                 // the next offset to be written
+    int64_t now_ms = 0;
+    // State and unfinished work from before are not used: compaction may have taken what they need.
+    // Between 0, never, and now_ms; see docs/decisions/0002-compaction-and-late-messages.md.
+    int64_t oldest_usable_ms = 0;
+  };
+
+  // Takes up the state that the store holds. Call once, first. Returns the offset to read from.
+  //
+  // A generation that begins, with nothing committed and another one leading, folds the log up to
+  // its end without writing, and then writes every document once: by fan_out().
+  Offset start(const LogState& log);
+  // The work that was under way when the state was saved.
+  std::vector<Work> resume();
+
+  // Applies records, in order of offset; commits the store. If that halts the worker, the rest of
+  // them is not applied.
+  Work apply(std::span<const LogRecord> records);
+  // At `at_ms` there was no record before `position` that apply() has not been given: says how fresh
+  // the state is where nothing happens, and passes what compaction has taken from the end.
+  void reached(Offset position, int64_t at_ms);
+  // Touches some more documents of a change that concerns many. Nothing if there is none.
+  std::optional<Work> fan_out(size_t limit);
+  // Builds again a document whose write of `batch` was pushed back. The piece stays the same one: it
+  // is still to be acknowledged, unless nothing is returned.
+  std::optional<Write> rewrite(uint64_t batch, std::string_view root, uint64_t changed_at_us);
+
+  void acknowledge(uint64_t batch, size_t pieces = 1);
+
+  // Everything before it is done: sent, written, or in the dead letters.
+  Offset committable() const;
+  Offset applied() const { return at_.applied; }  // the next offset to apply
+  size_t batches_under_way() const { return batches_.size(); }
+  bool fanning_out() const { return !fan_outs_.empty() || at_.rebuild == Rebuild::kWriting; }
+  Generation leader() const { return at_.leader; }
+  // Why nothing more may be applied, if so: a record that is still to be done is older than what can
+  // be used. What was given out may be finished and committed. Only a new document log mends it.
+  const std::optional<Error>& halted() const { return halted_; }
+
+ private:
+  struct Batch {
+    uint64_t number = 0;
+    Offset since;  // the oldest offset whose effects are in it
+    Offset last;
+    size_t pieces = 0;
+  };
+
+  bool leads() const { return at_.leader == options_.generation; }
+  bool load(const LogState& log);
+  void forget_what_others_finished();
+  bool is_silent(Offset offset) const;
+  bool is_usable(const LogRecord& record);
+  void apply(const LogRecord& record, Effects& effects, Work& work);
+  Work write_more_roots(size_t limit);
+  std::vector<Write> write_touched(const TouchedRoots& touched);
+  std::optional<Write> write(std::string_view root, uint64_t changed_at_us);
+  void open_batch(Offset since, Work& work);
+  void advance_rebuild();
+  void save_progress();
+  void close_batches();
+
+  const Options options_;
+  Store& store_;
+  const StateKeys keys_;
+  Fold fold_;
+  Builder builder_;
+
+  std::string log_;
+  Offset restored_until_;
+  int64_t oldest_usable_ms_ = 0;
+  Progress at_;
+  int64_t saved_newest_ms_ = 0;
+  std::optional<Error> halted_;
+  std::deque<Batch> batches_;     // oldest first
+  std::vector<FanOut> fan_outs_;  // as in the store
+};
+
+}  // namespace searchsync::worker

@@ -1,0 +1,145 @@
+#include "worker/run/bulk_lane.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/check.h"
+#include "lib/base/log.h"
+
+namespace searchsync::worker {
+namespace {
+
+std::chrono::duration<double> seconds_between(Clock::time_point from, Clock::time_point to) {
+  return to - from;
+}
+
+}  // namespace
+
+BulkLane::BulkLane(Options options, http::AsyncClient& client, uint64_t seed)
+    : options_(std::move(options)),
+      client_(client),
+      backoff_(
+          {.first = std::chrono::milliseconds(50), .longest = std::chrono::milliseconds(5'000)},
+          seed),
+      arrived_(std::make_shared<BoundedQueue<Arrived>>(static_cast<size_t>(options_.requests_max) +
+                                                       1)) {}
+
+void BulkLane::add(BulkItem item, const Write& write, Clock::time_point now) {
+  if (gathered_.items.empty()) gathered_.since = now;
+  item.begin = gathered_.body.size();
+  if (write.document) {
+    elastic::append_index(gathered_.body, write.root, write.version, *write.document);
+  } else {
+    elastic::append_delete(gathered_.body, write.root, write.version);
+  }
+  gathered_.items.push_back(std::move(item));
+}
+
+bool BulkLane::full() const {
+  return gathered_.items.size() >= options_.documents_max ||
+         gathered_.body.size() >= options_.bytes_max || !waiting_.empty();
+}
+
+Clock::time_point BulkLane::send(Clock::time_point now) {
+  while (in_flight_ < options_.requests_max && !waiting_.empty() &&
+         waiting_.front().not_before <= now) {
+    Batch again = std::move(waiting_.front());
+    waiting_.pop_front();
+    submit(std::move(again), now);
+  }
+  const bool due = full() || now >= gathered_.since + options_.delay;
+  if (in_flight_ < options_.requests_max && waiting_.empty() && !gathered_.items.empty() && due) {
+    submit(std::exchange(gathered_, {}), now);
+  }
+  if (!waiting_.empty()) return waiting_.front().not_before;
+  return gathered_.items.empty() ? now + std::chrono::seconds(1) : gathered_.since + options_.delay;
+}
+
+void BulkLane::submit(Batch batch, Clock::time_point now) {
+  auto request = elastic::bulk_request(options_.index, std::move(batch.body), options_.timeout);
+  totals_.requests += 1;
+  totals_.bytes += request.body.size();
+  auto holder = std::make_shared<Batch>(std::move(batch));
+  const bool accepted = client_.submit(
+      std::move(request), [queue = arrived_, holder, now](http::Completion completion) {
+        holder->body = std::move(completion.request.body);
+        queue->push_always({std::move(*holder), std::move(completion.response), now, Clock::now()});
+      });
+  CHECK(accepted, "the client takes at least {} requests", options_.requests_max);
+  ++in_flight_;
+}
+
+void BulkLane::retry(Batch batch, Clock::time_point now, std::string why) {
+  if (trouble_.empty()) log::warning("index {}: {}; trying again", options_.index.get(), why);
+  trouble_ = std::move(why);
+  totals_.failed_requests += 1;
+  batch.not_before = now + backoff_.next();
+  waiting_.push_back(std::move(batch));
+}
+
+// Something in it makes the engine refuse the whole request: its halves tell which.
+void BulkLane::split(Batch batch, Clock::time_point now) {
+  const size_t half = batch.items.size() / 2;
+  const size_t cut = batch.items[half].begin;
+  Batch second{.body = batch.body.substr(cut), .since = batch.since, .not_before = now};
+  second.items.assign(std::make_move_iterator(batch.items.begin() + static_cast<ptrdiff_t>(half)),
+                      std::make_move_iterator(batch.items.end()));
+  for (auto& item : second.items) item.begin -= cut;
+  batch.items.resize(half);
+  batch.body.resize(cut);
+  batch.not_before = now;
+  waiting_.push_front(std::move(second));
+  waiting_.push_front(std::move(batch));
+}
+
+size_t BulkLane::collect(Clock::time_point now, FunctionRef<void(BulkResult&&)> take) {
+  size_t count = 0;
+  for (auto& arrived : arrived_->drain()) count += finish(std::move(arrived), now, take);
+  return count;
+}
+
+size_t BulkLane::finish(Arrived arrived, Clock::time_point now,
+                        FunctionRef<void(BulkResult&&)> take) {
+  --in_flight_;
+  Batch& batch = arrived.batch;
+  if (!arrived.response) {
+    retry(std::move(batch), now, arrived.response.error().message);
+    return 0;
+  }
+  const auto outcomes = elastic::parse_bulk_response(arrived.response->status,
+                                                     arrived.response->body, batch.items.size());
+  if (!outcomes) {
+    if (outcomes.error().code == ErrorCode::kLimit) {
+      split(std::move(batch), now);
+    } else {
+      retry(std::move(batch), now, outcomes.error().message);
+    }
+    return 0;
+  }
+  const double took = seconds_between(arrived.sent, arrived.answered).count();
+  totals_.seconds += took;
+  latencies_.push_back(took);
+  std::string refused;
+  for (size_t i = 0; i < batch.items.size(); ++i) {
+    const size_t begin = batch.items[i].begin;
+    const size_t end = i + 1 < batch.items.size() ? batch.items[i + 1].begin : batch.body.size();
+    const auto& outcome = (*outcomes)[i];
+    if (outcome.outcome == elastic::Outcome::kFatal) refused = outcome.reason;
+    take({std::move(batch.items[i]), outcome,
+          std::string_view(batch.body).substr(begin, end - begin)});
+  }
+  if (refused.empty()) {
+    if (!trouble_.empty()) log::info("index {}: writes go through again", options_.index.get());
+    backoff_.reset();
+  } else if (trouble_ != refused) {
+    log::error("index {}: the engine refuses all writes: {}", options_.index.get(), refused);
+  }
+  trouble_ = std::move(refused);
+  return batch.items.size();
+}
+
+std::vector<double> BulkLane::take_latencies() {
+  return std::exchange(latencies_, {});
+}
+
+}  // namespace searchsync::worker

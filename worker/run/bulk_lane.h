@@ -1,0 +1,111 @@
+#pragma once
+
+// Documents on their way into one index: gathered into bulk requests, sent a few at a time, each
+// item's outcome handed back. What the engine pushes back comes back as an outcome too; what never
+// reached it is sent again from here.
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/backoff.h"
+#include "lib/base/bounded_queue.h"
+#include "lib/base/function_ref.h"
+#include "lib/base/named.h"
+#include "lib/elastic/bulk.h"
+#include "lib/http/client.h"
+#include "worker/core/worker.h"
+
+namespace searchsync::worker {
+
+using Clock = std::chrono::steady_clock;
+
+// One document of a request, and whose work it is.
+struct BulkItem {
+  uint64_t assignment = 0;  // of the partition to this worker
+  uint64_t batch = 0;
+  std::string root;
+  uint64_t changed_at_us = 0;
+  int attempts = 0;  // that were pushed back
+  size_t begin = 0;  // of its lines in the request's body
+};
+
+struct BulkResult {
+  BulkItem item;
+  elastic::ItemOutcome outcome;
+  std::string_view document;  // its lines as they were sent; valid during the call
+};
+
+class BulkLane {
+ public:
+  struct Options {
+    IndexName index;
+    size_t documents_max = 1000;  // of one request
+    size_t bytes_max = 5 << 20;   // of one request
+    std::chrono::milliseconds delay{5};
+    int requests_max = 2;                       // in flight
+    std::chrono::milliseconds timeout{60'000};  // of one request; shorter than index.gc_deletes
+  };
+
+  struct Totals {
+    uint64_t requests = 0;
+    uint64_t failed_requests = 0;
+    uint64_t bytes = 0;
+    double seconds = 0;  // of requests answered
+  };
+
+  BulkLane(Options options, http::AsyncClient& client, uint64_t seed);
+
+  // Takes a document, even if full().
+  void add(BulkItem item, const Write& write, Clock::time_point now);
+  // True if another document would have to wait: stop producing them.
+  bool full() const;
+  // Sends what is due. Returns when to call again, if nothing else happens.
+  Clock::time_point send(Clock::time_point now);
+  // Hands over the outcomes that have arrived. Returns how many.
+  size_t collect(Clock::time_point now, FunctionRef<void(BulkResult&&)> take);
+  // Why nothing gets through at present; empty if all is well.
+  const std::string& trouble() const { return trouble_; }
+  bool idle() const { return gathered_.items.empty() && waiting_.empty() && in_flight_ == 0; }
+  const Totals& totals() const { return totals_; }
+  // The length of each request since the last call.
+  std::vector<double> take_latencies();
+
+ private:
+  struct Batch {
+    std::string body;
+    std::vector<BulkItem> items;
+    Clock::time_point since;  // when the first item came
+    Clock::time_point not_before;
+  };
+  // Completions arrive on the client's thread, which may outlive this object.
+  struct Arrived {
+    Batch batch;
+    Result<http::ClientResponse> response;
+    Clock::time_point sent;
+    Clock::time_point answered;
+  };
+
+  void submit(Batch batch, Clock::time_point now);
+  void retry(Batch batch, Clock::time_point now, std::string why);
+  void split(Batch batch, Clock::time_point now);
+  size_t finish(Arrived arrived, Clock::time_point now, FunctionRef<void(BulkResult&&)> take);
+
+  const Options options_;
+  http::AsyncClient& client_;
+  Backoff backoff_;
+  Batch gathered_;
+  std::deque<Batch> waiting_;  // to be sent again
+  int in_flight_ = 0;
+  std::string trouble_;
+  Totals totals_;
+  std::vector<double> latencies_;
+
+  const std::shared_ptr<BoundedQueue<Arrived>> arrived_;
+};
+
+}  // namespace searchsync::worker

@@ -1,0 +1,130 @@
+// The lane against an engine that is a small HTTP server here: what it answers is said by each
+// test.
+
+#include "worker/run/bulk_lane.h"
+
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <mutex>
+
+#include "lib/http/server.h"
+
+namespace searchsync::worker {
+namespace {
+
+using std::chrono::milliseconds;
+
+size_t count_lines(std::string_view body) {
+  return static_cast<size_t>(std::ranges::count(body, '\n'));
+}
+
+std::string items(size_t count, int status) {
+  std::string body = R"({"errors":false,"items":[)";
+  for (size_t i = 0; i < count; ++i) {
+    body += fmt::format(R"({}{{"index":{{"status":{}}}}})", i == 0 ? "" : ",", status);
+  }
+  return body + "]}";
+}
+
+class BulkLaneTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    server_.route(http::Method::kPost, "/{index}/_bulk", [this](const http::Request& request) {
+      const std::lock_guard lock(mutex_);
+      bodies_.push_back(request.body);
+      return answer_(request.body);
+    });
+    ASSERT_TRUE(server_.start().has_value());
+    auto client = http::AsyncClient::create({.base_urls = {"http://" + server_.address()}});
+    ASSERT_TRUE(client.has_value()) << client.error().message;
+    client_ = std::move(*client);
+  }
+
+  void add(BulkLane& lane, std::string root, std::string document = "{}") {
+    lane.add({.assignment = 1, .batch = 1, .root = root},
+             {.root = root, .version = 1, .document = std::move(document)}, Clock::now());
+  }
+
+  // Until everything has an outcome.
+  std::map<std::string, elastic::Outcome> finish(BulkLane& lane) {
+    std::map<std::string, elastic::Outcome> outcomes;
+    const auto deadline = Clock::now() + std::chrono::seconds(30);
+    while (!lane.idle() && Clock::now() < deadline) {
+      lane.send(Clock::now());
+      lane.collect(Clock::now(), [&](BulkResult&& result) {
+        EXPECT_NE(result.document.find(result.item.root), std::string_view::npos);
+        outcomes[result.item.root] = result.outcome.outcome;
+      });
+    }
+    EXPECT_TRUE(lane.idle());
+    return outcomes;
+  }
+
+  std::mutex mutex_;
+  std::vector<std::string> bodies_;  // guarded by mutex_
+  std::function<http::Response(const std::string&)> answer_;
+  http::Server server_{{.listen = "127.0.0.1:0"}};
+  std::unique_ptr<http::AsyncClient> client_;
+};
+
+TEST_F(BulkLaneTest, GathersUpToItsLimitAndHandsOutcomesBack) {
+  answer_ = [](const std::string& body) {
+    return http::Response{.body = items(count_lines(body) / 2, 200)};
+  };
+  BulkLane lane({.index = IndexName("runs"), .documents_max = 3, .delay = milliseconds(0)},
+                *client_, 1);
+  for (const char* root : {"a", "b", "c"}) add(lane, root);
+  EXPECT_TRUE(lane.full());
+  const auto outcomes = finish(lane);
+  EXPECT_EQ(outcomes.size(), 3u);
+  EXPECT_EQ(outcomes.at("b"), elastic::Outcome::kApplied);
+  EXPECT_EQ(bodies_.size(), 1u);
+  EXPECT_TRUE(lane.trouble().empty());
+}
+
+TEST_F(BulkLaneTest, SendsAgainWhatGotNoAnswerAndSaysWhy) {
+  int failures = 2;
+  answer_ = [&](const std::string& body) {
+    if (failures-- > 0) return http::Response{.status = 200, .body = "no bulk response"};
+    return http::Response{.body = items(count_lines(body) / 2, 200)};
+  };
+  BulkLane lane({.index = IndexName("runs"), .delay = milliseconds(0)}, *client_, 1);
+  add(lane, "a");
+  EXPECT_EQ(finish(lane).at("a"), elastic::Outcome::kApplied);
+  EXPECT_EQ(bodies_.size(), 3u);
+  EXPECT_EQ(lane.totals().failed_requests, 2u);
+}
+
+TEST_F(BulkLaneTest, FindsTheDocumentThatTheEngineCannotRead) {
+  answer_ = [](const std::string& body) {
+    const bool bad = body.find("poison") != std::string::npos;
+    if (bad)
+      return http::Response{.status = 400,
+                            .body = R"({"error":{"type":"x","reason":"y"},"status":400})"};
+    return http::Response{.body = items(count_lines(body) / 2, 201)};
+  };
+  BulkLane lane({.index = IndexName("runs"), .delay = milliseconds(0)}, *client_, 1);
+  for (int i = 0; i < 9; ++i) add(lane, fmt::format("d{}", i), i == 5 ? R"({"x":"poison"})" : "{}");
+  const auto outcomes = finish(lane);
+  ASSERT_EQ(outcomes.size(), 9u);
+  for (const auto& [root, outcome] : outcomes) {
+    EXPECT_EQ(outcome, root == "d5" ? elastic::Outcome::kRejected : elastic::Outcome::kApplied)
+        << root;
+  }
+}
+
+TEST_F(BulkLaneTest, HandsBackWhatWasPushedBack) {
+  answer_ = [](const std::string& body) {
+    return http::Response{.body = items(count_lines(body) / 2, 429)};
+  };
+  BulkLane lane({.index = IndexName("runs"), .delay = milliseconds(0)}, *client_, 1);
+  add(lane, "a");
+  EXPECT_EQ(finish(lane).at("a"), elastic::Outcome::kRetry);
+}
+
+}  // namespace
+}  // namespace searchsync::worker

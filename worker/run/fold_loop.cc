@@ -1,0 +1,407 @@
+#include "worker/run/fold_loop.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <random>
+
+#include "lib/base/check.h"
+#include "lib/base/hash.h"
+#include "lib/base/log.h"
+
+namespace searchsync::worker {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr size_t kRecordsMax = 500;           // of one poll
+constexpr size_t kBatchesInFlightMax = 2000;  // of all partitions
+constexpr size_t kFanOutEdges = 200;          // followed at once
+constexpr milliseconds kKafkaTimeout{15'000};
+constexpr milliseconds kCommitEvery{500};
+constexpr milliseconds kShowEvery{1'000};
+constexpr milliseconds kStillMember{20'000};  // blocked longer than this, partitions are paused
+constexpr milliseconds kFinish{10'000};
+constexpr Backoff::Options kPushedBack{.first = milliseconds(50), .longest = milliseconds(5'000)};
+
+// The document log keeps what compaction may take for a week; a day of it is left for the work itself.
+constexpr milliseconds kLongestOutage = std::chrono::days(6);
+
+int64_t milliseconds_now() {
+  return std::chrono::duration_cast<milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+uint64_t microseconds_now() {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                   std::chrono::system_clock::now().time_since_epoch())
+                                   .count());
+}
+
+}  // namespace
+
+FoldLoop::FoldLoop(Settings settings, const model::Pipeline& pipeline, StateDatabase& states,
+                   http::AsyncClient& engine, WorkerMetrics& metrics, http::Health& health)
+    : settings_(std::move(settings)),
+      pipeline_(pipeline),
+      states_(states),
+      metrics_(metrics),
+      health_(health),
+      bulk_({.index = settings_.index,
+             .documents_max = static_cast<size_t>(settings_.bulk.documents_max),
+             .bytes_max = static_cast<size_t>(settings_.bulk.bytes_max),
+             .delay = settings_.bulk.delay,
+             .requests_max = settings_.bulk.requests_in_flight},
+            engine, std::random_device()()) {}
+
+Result<void> FoldLoop::start() {
+  auto config = settings_.kafka;
+  config.client_id = settings_.group;
+  ASSIGN_OR_RETURN(outbox_, Outbox::create(config, [this](const Owner& owner) {
+                     acknowledge(owner.assignment, owner.batch);
+                   }));
+  ASSIGN_OR_RETURN(consumer_,
+                   kafka::Consumer::join(config, settings_.group,
+                                         {.session_timeout = settings_.session_timeout}, *this));
+  return consumer_->subscribe({settings_.document_log});
+}
+
+Result<void> FoldLoop::run(std::stop_token stop) {
+  RETURN_IF_ERROR(start());
+  while (!stop.stop_requested()) {
+    auto stepped = step(Clock::now());
+    if (!stepped) return stepped;
+  }
+  return finish();
+}
+
+Result<void> FoldLoop::step(Clock::time_point now) {
+  bulk_.collect(now, [&](BulkResult&& result) { on_result(std::move(result), now); });
+  RETURN_IF_ERROR(outbox_->poll(milliseconds(0)));
+  retry_due(now);
+  fan_out();
+  const auto next = bulk_.send(now);
+  if (now >= next_commit_) {
+    commit(kafka::CommitMode::kAsync);
+    next_commit_ = now + kCommitEvery;
+  }
+  if (now >= next_show_) show(now);
+  if (blocked()) {
+    hold_back(now);
+    RETURN_IF_ERROR(outbox_->poll(milliseconds(1)));
+  } else {
+    if (std::exchange(paused_, false)) RETURN_IF_ERROR(consumer_->resume(consumer_->assignment()));
+    blocked_since_.reset();
+    const bool waiting = !bulk_.idle() || !outbox_->idle() || !retries_.empty();
+    const auto until = std::chrono::ceil<milliseconds>(next - now);
+    RETURN_IF_ERROR(
+        read(std::clamp(until, milliseconds(0), waiting ? milliseconds(2) : milliseconds(100))));
+  }
+  if (failure_) return std::unexpected(*failure_);
+  return {};
+}
+
+// Applies what has arrived, a run of one partition's messages at a time.
+Result<void> FoldLoop::read(milliseconds timeout) {
+  auto polled = consumer_->poll(timeout, kRecordsMax);
+  fresh_ = polled && !polled->empty();
+  if (!polled) {
+    const auto& error = polled.error();
+    if (error.retryable() || error.code == ErrorCode::kNotFound) return {};
+    return std::unexpected(error);
+  }
+  std::vector<LogRecord> records;
+  Partition partition;
+  int64_t newest_ms = 0;
+  for (const auto& event : *polled) {
+    const auto* message = std::get_if<kafka::Message>(&event);
+    if (message == nullptr) {
+      const auto& end = std::get<kafka::PartitionEnd>(event);
+      apply(partition, std::exchange(records, {}), newest_ms);
+      if (Assigned* assigned = find(end.partition)) {
+        assigned->worker->reached(end.offset, milliseconds_now());
+        metrics_.lag("fold", settings_.document_log, end.partition.get(), 0);
+      }
+      continue;
+    }
+    if (message->partition != partition) {
+      apply(partition, std::exchange(records, {}), newest_ms);
+      partition = message->partition;
+    }
+    records.push_back(
+        {.offset = message->offset,
+         .key = message->key.value_or(std::string_view()),
+         .value = message->value,
+         .meta = message->value ? std::nullopt : message->header(kMetaHeader.data()),
+                       .timestamp_ms = message->timestamp_ms});
+    newest_ms = message->timestamp_ms;
+  }
+  apply(partition, records, newest_ms);
+  return {};
+}
+
+void FoldLoop::apply(Partition partition, const std::vector<LogRecord>& records,
+                     int64_t newest_ms) {
+  Assigned* assigned = find(partition);
+  if (records.empty() || assigned == nullptr) return;
+  metrics_.messages.add(static_cast<double>(records.size()));
+  const double behind = static_cast<double>(milliseconds_now() - newest_ms) / 1e3;
+  metrics_.lag("fold", settings_.document_log, partition.get(), std::max(0.0, behind));
+  take(*assigned, assigned->worker->apply(records));
+  if (const auto& halted = assigned->worker->halted()) {
+    health_.not_ready(fmt::format("document log partition {}", partition.get()), halted->message);
+  }
+}
+
+bool FoldLoop::blocked() const {
+  size_t batches = 0;
+  for (const auto& [id, assigned] : assigned_) batches += assigned.worker->batches_under_way();
+  return bulk_.full() || outbox_->full() || batches >= kBatchesInFlightMax;
+}
+
+// Without polling the group would give our partitions away: after a while they are paused, so that
+// polling brings nothing but news of the group.
+void FoldLoop::hold_back(Clock::time_point now) {
+  if (!blocked_since_) blocked_since_ = now;
+  if (now - *blocked_since_ < kStillMember) return;
+  if (!paused_) {
+    paused_ = consumer_->pause(consumer_->assignment()).has_value();
+    return;
+  }
+  (void)consumer_->poll(milliseconds(0), 1);
+}
+
+std::vector<kafka::StartOffset> FoldLoop::on_assigned(
+    std::span<const kafka::TopicPartition> partitions) {
+  std::vector<kafka::StartOffset> starts;
+  for (const auto& partition : partitions) {
+    auto start = assign(partition.partition);
+    if (!start) failure_ = start.error();
+    starts.push_back(start.value_or(kafka::StartOffset::beginning()));
+  }
+  return starts;
+}
+
+Result<kafka::StartOffset> FoldLoop::assign(Partition partition) {
+  const kafka::TopicPartition place{settings_.document_log, partition};
+  ASSIGN_OR_RETURN(const auto committed, consumer_->committed(std::span(&place, 1), kKafkaTimeout));
+  ASSIGN_OR_RETURN(const auto ends, consumer_->watermarks(place, kKafkaTimeout));
+  forget(partition);
+  const uint64_t assignment = ++assignments_;
+  Assigned& assigned = assigned_[assignment];
+  assigned.assignment = assignment;
+  assigned.partition = partition;
+  assigned.committed = committed.front().value_or(Offset(0));
+  assigned.store = states_.partition(partition);
+  assigned.worker = std::make_unique<PartitionWorker>(
+      pipeline_,
+      PartitionWorker::Options{.partition = partition,
+                               .partitions = settings_.partitions,
+                               .generation = settings_.generation},
+      *assigned.store);
+  const auto from = assigned.worker->start(
+      {.identity = settings_.document_log,
+       .committed = assigned.committed,
+       .end = ends.high,
+       .now_ms = milliseconds_now(),
+       .oldest_usable_ms = milliseconds_now() - kLongestOutage.count()});
+  log::info("document log {} partition {}: assigned, state at {}, committed {}, end {}",
+            settings_.document_log, partition.get(), from.get(), assigned.committed.get(),
+            ends.high.get());
+  for (auto& work : assigned.worker->resume()) take(assigned, std::move(work));
+  return from <= ends.low ? kafka::StartOffset::beginning() : kafka::StartOffset::exact(from);
+}
+
+void FoldLoop::on_revoked(std::span<const kafka::TopicPartition> partitions) {
+  commit(kafka::CommitMode::kSync);
+  on_lost(partitions);
+}
+
+void FoldLoop::on_lost(std::span<const kafka::TopicPartition> partitions) {
+  for (const auto& partition : partitions) {
+    log::info("document log {} partition {}: given up", settings_.document_log,
+              partition.partition.get());
+    forget(partition.partition);
+  }
+}
+
+void FoldLoop::forget(Partition partition) {
+  std::erase_if(assigned_, [&](const auto& entry) { return entry.second.partition == partition; });
+  metrics_.no_lag("fold", settings_.document_log, partition.get());
+}
+
+FoldLoop::Assigned* FoldLoop::find(Partition partition) {
+  const auto found = std::ranges::find_if(
+      assigned_, [&](const auto& entry) { return entry.second.partition == partition; });
+  return found == assigned_.end() ? nullptr : &found->second;
+}
+
+FoldLoop::Assigned* FoldLoop::find(uint64_t assignment) {
+  const auto found = assigned_.find(assignment);
+  return found == assigned_.end() ? nullptr : &found->second;
+}
+
+void FoldLoop::take(Assigned& assigned, Work work) {
+  const Owner owner{assigned.assignment, work.batch};
+  for (const auto& send : work.sends) {
+    const kafka::Header meta{kMetaHeader, send.message.meta};
+    outbox_->send(settings_.document_log, send.partition, send.message.key, send.message.value,
+                  std::span(&meta, send.message.value ? 0 : 1), owner);
+  }
+  const auto now = Clock::now();
+  for (const auto& write : work.writes) {
+    bulk_.add({.assignment = owner.assignment,
+               .batch = owner.batch,
+               .root = write.root,
+               .changed_at_us = write.changed_at_us},
+              write, now);
+  }
+  for (const auto& refused : work.refused) {
+    std::vector<std::string> numbers;
+    const DeadLetter letter{.stage = "fold",
+                            .topic = settings_.document_log,
+                            .partition = assigned.partition,
+                            .offset = refused.offset,
+                            .reason = refused.reason};
+    metrics_.dead_letters("").add();
+    log::warning("document log {} partition {} offset {}: dead letter: {}", settings_.document_log,
+                 assigned.partition.get(), refused.offset.get(), refused.reason);
+    outbox_->send(settings_.dead_letter_topic, kafka::kPartitionByKey, refused.key, refused.value,
+                  dead_letter_headers(letter, numbers), owner);
+  }
+}
+
+void FoldLoop::on_result(BulkResult&& result, Clock::time_point now) {
+  BulkItem& item = result.item;
+  Assigned* assigned = find(item.assignment);
+  if (assigned == nullptr) return;  // the partition is somebody else's now
+  switch (result.outcome.outcome) {
+    case elastic::Outcome::kApplied:
+      metrics_.applied.add();
+      if (item.changed_at_us != 0) {
+        const double seconds =
+            (static_cast<double>(microseconds_now()) - static_cast<double>(item.changed_at_us)) /
+            1e6;
+        metrics_.indexed_seconds.observe(std::max(0.0, seconds));
+      }
+      acknowledge(item.assignment, item.batch);
+      return;
+    case elastic::Outcome::kStale:
+      metrics_.stale.add();
+      acknowledge(item.assignment, item.batch);
+      return;
+    case elastic::Outcome::kRetry:
+    case elastic::Outcome::kFatal: {
+      metrics_.retried.add();
+      Backoff backoff(kPushedBack, stable_hash(item.root, static_cast<uint64_t>(item.attempts)));
+      auto wait = backoff.next();
+      for (int i = 0; i < std::min(item.attempts, 10); ++i) wait = backoff.next();
+      ++item.attempts;
+      retries_.emplace(now + wait, std::move(item));
+      return;
+    }
+    case elastic::Outcome::kRejected:
+      break;
+  }
+  metrics_.rejected.add();
+  metrics_.dead_letters("").add();
+  log::warning("index {}: document {} refused: {}", settings_.index.get(), item.root,
+               result.outcome.reason);
+  std::vector<std::string> numbers;
+  const DeadLetter letter{.stage = "index",
+                          .topic = settings_.document_log,
+                          .partition = assigned->partition,
+                          .offset = Offset(assigned->worker->applied().get() - 1),
+                          .reason = result.outcome.reason};
+  outbox_->send(settings_.dead_letter_topic, kafka::kPartitionByKey, item.root, result.document,
+                dead_letter_headers(letter, numbers), {item.assignment, item.batch});
+}
+
+void FoldLoop::acknowledge(uint64_t assignment, uint64_t batch) {
+  if (Assigned* assigned = find(assignment)) assigned->worker->acknowledge(batch);
+}
+
+void FoldLoop::retry_due(Clock::time_point now) {
+  while (!retries_.empty() && retries_.begin()->first <= now && !bulk_.full()) {
+    BulkItem item = std::move(retries_.begin()->second);
+    retries_.erase(retries_.begin());
+    Assigned* assigned = find(item.assignment);
+    if (assigned == nullptr) continue;
+    const auto write = assigned->worker->rewrite(item.batch, item.root, item.changed_at_us);
+    if (write) bulk_.add(std::move(item), *write, now);
+  }
+}
+
+// One chunk of one change between two polls, and while fresh messages come only where the engine
+// has room: the background never fills the lane.
+void FoldLoop::fan_out() {
+  for (auto& [assignment, assigned] : assigned_) {
+    if (bulk_.full() || (fresh_ && !bulk_.idle())) return;
+    if (auto work = assigned.worker->fan_out(kFanOutEdges)) {
+      take(assigned, std::move(*work));
+      return;
+    }
+  }
+}
+
+void FoldLoop::commit(kafka::CommitMode mode) {
+  std::vector<kafka::TopicOffset> offsets;
+  for (auto& [assignment, assigned] : assigned_) {
+    const Offset done = assigned.worker->committable();
+    if (done <= assigned.committed) continue;
+    assigned.committed = done;
+    offsets.push_back({settings_.document_log, assigned.partition, done});
+  }
+  if (offsets.empty()) return;
+  // What is not committed is done again by whoever comes next: a delay, not a loss.
+  if (auto done = consumer_->commit(offsets, mode); !done) {
+    log::warning("document log {}: commit failed: {}", settings_.document_log,
+                 done.error().message);
+  }
+}
+
+void FoldLoop::show(Clock::time_point now) {
+  next_show_ = now + kShowEvery;
+  size_t batches = 0, fanning = 0;
+  for (const auto& [id, assigned] : assigned_) {
+    batches += assigned.worker->batches_under_way();
+    fanning += assigned.worker->fanning_out() ? 1 : 0;
+  }
+  metrics_.in_flight.set(static_cast<double>(batches));
+  metrics_.fan_outs.set(static_cast<double>(fanning));
+  metrics_.partitions.set(static_cast<double>(assigned_.size()));
+  metrics_.state_bytes.set(static_cast<double>(states_.bytes()));
+  const auto& totals = bulk_.totals();
+  metrics_.bulk_requests.add(static_cast<double>(totals.requests - shown_.requests));
+  metrics_.bulk_failures.add(static_cast<double>(totals.failed_requests - shown_.failed_requests));
+  metrics_.bulk_bytes.add(static_cast<double>(totals.bytes - shown_.bytes));
+  shown_ = totals;
+  for (const double seconds : bulk_.take_latencies()) metrics_.bulk_seconds.observe(seconds);
+  if (bulk_.trouble().empty()) {
+    health_.ready("index");
+  } else {
+    health_.not_ready("index", bulk_.trouble());
+  }
+  const auto unreachable = consumer_->connection_error();
+  if (unreachable) {
+    health_.not_ready("document-log", unreachable->message);
+  } else {
+    health_.ready("document-log");
+  }
+}
+
+Result<void> FoldLoop::finish() {
+  const auto deadline = Clock::now() + kFinish;
+  for (auto now = Clock::now(); now < deadline; now = Clock::now()) {
+    bulk_.collect(now, [&](BulkResult&& result) { on_result(std::move(result), now); });
+    RETURN_IF_ERROR(outbox_->poll(milliseconds(1)));
+    retry_due(now);
+    bulk_.send(now);
+    if (bulk_.idle() && outbox_->idle() && retries_.empty()) break;
+  }
+  consumer_->close();
+  return states_.flush();
+}
+
+}  // namespace searchsync::worker

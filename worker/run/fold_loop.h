@@ -1,0 +1,106 @@
+#pragma once
+
+// Polls the document log, folds it, sends what that causes, writes the documents, and commits what
+// is done: the loop of one thread, for all partitions of the log that the group has given to this
+// worker.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "lib/base/error.h"
+#include "lib/http/health.h"
+#include "lib/kafka/consumer.h"
+#include "lib/model/pipeline.h"
+#include "lib/model/resources.h"
+#include "worker/core/worker.h"
+#include "worker/run/bulk_lane.h"
+#include "worker/run/dead_letters.h"
+#include "worker/run/outbox.h"
+#include "worker/run/state_database.h"
+#include "worker/run/worker_metrics.h"
+
+namespace searchsync::worker {
+
+class FoldLoop : private kafka::GroupListener {
+ public:
+  struct Settings {
+    Generation generation;
+    IndexName index;
+    std::string document_log;
+    std::string group;
+    std::string dead_letter_topic;
+    int32_t partitions = 1;
+    std::chrono::milliseconds session_timeout{45'000};
+    model::BulkSpec bulk;
+    kafka::ClientConfig kafka;
+  };
+
+  // All references outlive the loop.
+  FoldLoop(Settings settings, const model::Pipeline& pipeline, StateDatabase& states,
+           http::AsyncClient& engine, WorkerMetrics& metrics, http::Health& health);
+
+  // Until asked to stop: then finishes what is under way, commits and leaves the group. Errors:
+  // Kafka failed in a way that only a new loop can mend; nothing is lost by starting one.
+  Result<void> run(std::stop_token stop);
+
+ private:
+  // A partition, from its assignment to its loss.
+  struct Assigned {
+    uint64_t assignment = 0;
+    Partition partition;
+    std::unique_ptr<Store> store;
+    std::unique_ptr<PartitionWorker> worker;
+    Offset committed;
+  };
+
+  std::vector<kafka::StartOffset> on_assigned(
+      std::span<const kafka::TopicPartition> partitions) override;
+  void on_revoked(std::span<const kafka::TopicPartition> partitions) override;
+  void on_lost(std::span<const kafka::TopicPartition> partitions) override;
+
+  Result<void> start();
+  Result<void> step(Clock::time_point now);
+  Result<void> read(std::chrono::milliseconds timeout);
+  void apply(Partition partition, const std::vector<LogRecord>& records, int64_t newest_ms);
+  Result<kafka::StartOffset> assign(Partition partition);
+  void forget(Partition partition);
+  Assigned* find(uint64_t assignment);
+  Assigned* find(Partition partition);
+  void take(Assigned& assigned, Work work);
+  void on_result(BulkResult&& result, Clock::time_point now);
+  void acknowledge(uint64_t assignment, uint64_t batch);
+  void retry_due(Clock::time_point now);
+  void fan_out();
+  bool blocked() const;
+  void hold_back(Clock::time_point now);
+  void commit(kafka::CommitMode mode);
+  void show(Clock::time_point now);
+  Result<void> finish();
+
+  const Settings settings_;
+  const model::Pipeline& pipeline_;
+  StateDatabase& states_;
+  WorkerMetrics& metrics_;
+  http::Health& health_;
+
+  BulkLane bulk_;
+  std::unique_ptr<Outbox> outbox_;
+  std::map<uint64_t, Assigned> assigned_;  // by assignment
+  uint64_t assignments_ = 0;
+  std::multimap<Clock::time_point, BulkItem> retries_;
+  std::optional<Error> failure_;  // of a callback
+  std::optional<Clock::time_point> blocked_since_;
+  bool paused_ = false;
+  bool fresh_ = false;  // the last poll brought messages
+  Clock::time_point next_commit_;
+  Clock::time_point next_show_;
+  BulkLane::Totals shown_;
+  std::unique_ptr<kafka::Consumer> consumer_;  // last: its destructor calls the listener
+};
+
+}  // namespace searchsync::worker

@@ -1,0 +1,295 @@
+#include "worker/run/route_loop.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "lib/base/check.h"
+#include "lib/base/log.h"
+#include "worker/core/fold.h"
+#include "worker/core/message.h"
+#include "worker/run/dead_letters.h"
+
+namespace searchsync::worker {
+namespace {
+
+using std::chrono::milliseconds;
+using Steady = std::chrono::steady_clock;
+
+constexpr size_t kRecordsMax = 500;
+constexpr milliseconds kCommitEvery{500};
+constexpr milliseconds kShowEvery{1'000};
+constexpr milliseconds kStillMember{20'000};
+constexpr milliseconds kFinish{10'000};
+
+double seconds_behind(int64_t timestamp_ms) {
+  const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+  return std::max(0.0, now.count() - static_cast<double>(timestamp_ms) / 1e3);
+}
+
+}  // namespace
+
+RouteLoop::RouteLoop(Settings settings, const model::Pipeline& pipeline,
+                     std::span<const model::SourceBinding> bindings, WorkerMetrics& metrics,
+                     http::Health& health)
+    : settings_(std::move(settings)), metrics_(metrics), health_(health) {
+  for (BindingId id = 0; id < pipeline.bindings.size(); ++id) {
+    const auto& name = pipeline.binding(id).name;
+    const auto binding =
+        std::ranges::find(bindings, name, [](const auto& b) { return b.metadata.name; });
+    CHECK(binding != bindings.end());
+    routes_[model::source_topic(binding->spec.source)].push_back(
+        {.binding = id,
+         .name = name,
+         .decoder = Decoder(*binding),
+         .errors = binding->spec.errors,
+         .rows = metrics.rows(name),
+         .bytes = metrics.row_bytes(name)});
+    metrics.halted(name).set(0);
+  }
+}
+
+Result<void> RouteLoop::start() {
+  auto config = settings_.kafka;
+  config.client_id = settings_.group;
+  // Sources may be made after we start: how soon they are seen.
+  config.extra.try_emplace("topic.metadata.refresh.interval.ms", "3000");
+  ASSIGN_OR_RETURN(outbox_,
+                   Outbox::create(config, [this](const Owner& owner) { acknowledge(owner); }));
+  ASSIGN_OR_RETURN(consumer_,
+                   kafka::Consumer::join(config, settings_.group,
+                                         {.session_timeout = settings_.session_timeout}, *this));
+  std::vector<std::string> topics;
+  for (const auto& [topic, routes] : routes_) topics.push_back(topic);
+  return consumer_->subscribe(topics);
+}
+
+Result<void> RouteLoop::run(std::stop_token stop) {
+  RETURN_IF_ERROR(start());
+  auto next_commit = Steady::now(), next_show = next_commit;
+  while (!stop.stop_requested()) {
+    const auto now = Steady::now();
+    if (now >= next_commit) {
+      commit(kafka::CommitMode::kAsync);
+      next_commit = now + kCommitEvery;
+    }
+    if (now >= next_show) {
+      show();
+      next_show = now + kShowEvery;
+    }
+    RETURN_IF_ERROR(outbox_->poll(milliseconds(0)));
+    if (outbox_->full()) {
+      hold_back(now);
+      RETURN_IF_ERROR(outbox_->poll(milliseconds(1)));
+      continue;
+    }
+    if (std::exchange(paused_, false)) {
+      RETURN_IF_ERROR(consumer_->resume(consumer_->assignment()));
+      RETURN_IF_ERROR(consumer_->pause(halted_));
+    }
+    blocked_since_.reset();
+    RETURN_IF_ERROR(read(outbox_->idle() ? milliseconds(100) : milliseconds(2)));
+  }
+  return finish();
+}
+
+Result<void> RouteLoop::read(milliseconds timeout) {
+  auto polled = consumer_->poll(timeout, kRecordsMax);
+  if (!polled) {
+    const auto& error = polled.error();
+    if (error.code == ErrorCode::kNotFound) health_.not_ready("sources", error.message);
+    if (error.retryable() || error.code == ErrorCode::kNotFound) return {};
+    return std::unexpected(error);
+  }
+  Assigned* assigned = nullptr;
+  Owner owner;
+  Batch batch;
+  const auto close = [&] {
+    if (assigned == nullptr) return;
+    assigned->batches.push_back(batch);
+    // Its pieces may be none: then only its place in the queue counts.
+    acknowledge({owner.assignment, 0});
+    assigned = nullptr;
+  };
+  for (const auto& event : *polled) {
+    const auto* message = std::get_if<kafka::Message>(&event);
+    if (message == nullptr) {
+      const auto& end = std::get<kafka::PartitionEnd>(event);
+      metrics_.lag("route", std::string(end.topic), end.partition.get(), 0);
+      continue;
+    }
+    if (assigned == nullptr || assigned->partition.partition != message->partition ||
+        assigned->partition.topic != message->topic) {
+      close();
+      const auto found = std::ranges::find_if(assigned_, [&](const auto& entry) {
+        return entry.second.partition.partition == message->partition &&
+               entry.second.partition.topic == message->topic;
+      });
+      if (found == assigned_.end()) continue;
+      assigned = &found->second;
+      owner = {found->first, ++batches_};
+      batch = {.number = owner.batch, .next = message->offset};
+      metrics_.lag("route", assigned->partition.topic, message->partition.get(),
+                   seconds_behind(message->timestamp_ms));
+    }
+    if (halted(message->topic)) continue;
+    if (route(*message, owner, batch)) batch.next = Offset(message->offset.get() + 1);
+  }
+  close();
+  return {};
+}
+
+bool RouteLoop::halted(std::string_view topic) const {
+  return std::ranges::any_of(routes_.find(topic)->second, &Route::halted);
+}
+
+bool RouteLoop::route(const kafka::Message& message, Owner owner, Batch& batch) {
+  const auto found = routes_.find(message.topic);
+  CHECK(found != routes_.end());
+  for (auto& route : found->second) {
+    route.rows.add();
+    route.bytes.add(static_cast<double>(message.value.value_or("").size()));
+    auto row =
+        route.decoder.decode(message.key, message.value, message.offset, message.timestamp_ms);
+    if (!row) {
+      if (!refuse(route, message, row.error(), owner, batch)) return false;
+      continue;
+    }
+    if (!*row) continue;
+    Message out{.kind = MessageKind::kRow,
+                .binding = route.binding,
+                .key = (*row)->key,
+                .position = (*row)->position,
+                .changed_at_us = (*row)->changed_at_us};
+    if ((*row)->row) out.row = *(*row)->row;
+    const auto encoded = encode(out);
+    const kafka::Header meta{kMetaHeader, encoded.meta};
+    ++batch.pieces;
+    outbox_->send(settings_.document_log,
+                  partition_of(route.binding, out.key, settings_.partitions), encoded.key,
+                  encoded.value, std::span(&meta, encoded.value ? 0 : 1), owner);
+  }
+  return true;
+}
+
+bool RouteLoop::refuse(Route& route, const kafka::Message& message, const Error& error, Owner owner,
+                       Batch& batch) {
+  const std::string place = fmt::format("topic {} partition {} offset {}", message.topic,
+                                        message.partition.get(), message.offset.get());
+  if (route.errors.policy == model::ErrorPolicy::kHalt) {
+    halt(route, message.topic, fmt::format("halted at {}: {}", place, error.message));
+    return false;
+  }
+  log::warning("binding {}: {}: dead letter: {}", route.name, place, error.message);
+  std::vector<std::string> numbers;
+  const DeadLetter letter{.stage = "decode",
+                          .binding = route.name,
+                          .topic = message.topic,
+                          .partition = message.partition,
+                          .offset = message.offset,
+                          .reason = error.message};
+  ++batch.pieces;
+  outbox_->send(settings_.dead_letter_topic, kafka::kPartitionByKey, message.key, message.value,
+                dead_letter_headers(letter, numbers), owner);
+  metrics_.dead_letters(route.name).add();
+  if (++route.dead_letters >= route.errors.max_dead_letters) {
+    halt(route, message.topic,
+         fmt::format("halted after {} dead letters, the last {}: {}", route.dead_letters, place,
+                     error.message));
+  }
+  return true;
+}
+
+// Other bindings of the topic stop with it: to go on, they would have to commit past its records.
+void RouteLoop::halt(Route& route, std::string_view topic, const std::string& why) {
+  log::error("binding {}: {}", route.name, why);
+  route.halted = true;
+  metrics_.halted(route.name).set(1);
+  health_.not_ready("binding " + route.name,
+                    why + ". Mend the source or the binding; a changed binding starts again");
+  for (const auto& [assignment, assigned] : assigned_) {
+    if (assigned.partition.topic == topic) halted_.push_back(assigned.partition);
+  }
+  (void)consumer_->pause(halted_);
+}
+
+std::vector<kafka::StartOffset> RouteLoop::on_assigned(
+    std::span<const kafka::TopicPartition> partitions) {
+  for (const auto& partition : partitions) {
+    assigned_[++assignments_] = {.partition = partition};
+    log::info("source {}: assigned", kafka::to_string(partition));
+    if (halted(partition.topic)) halted_.push_back(partition);
+  }
+  return std::vector<kafka::StartOffset>(partitions.size(), kafka::StartOffset::committed());
+}
+
+void RouteLoop::on_revoked(std::span<const kafka::TopicPartition> partitions) {
+  commit(kafka::CommitMode::kSync);
+  on_lost(partitions);
+}
+
+void RouteLoop::on_lost(std::span<const kafka::TopicPartition> partitions) {
+  for (const auto& partition : partitions) {
+    std::erase_if(assigned_,
+                  [&](const auto& entry) { return entry.second.partition == partition; });
+    std::erase(halted_, partition);
+    metrics_.no_lag("route", partition.topic, partition.partition.get());
+  }
+}
+
+void RouteLoop::acknowledge(const Owner& owner) {
+  const auto found = assigned_.find(owner.assignment);
+  if (found == assigned_.end()) return;
+  auto& [partition, batches, committable, committed] = found->second;
+  const auto batch = std::ranges::find(batches, owner.batch, &Batch::number);
+  if (batch != batches.end()) {
+    CHECK(batch->pieces > 0);
+    --batch->pieces;
+  }
+  while (!batches.empty() && batches.front().pieces == 0) {
+    committable = batches.front().next;
+    batches.pop_front();
+  }
+}
+
+void RouteLoop::commit(kafka::CommitMode mode) {
+  std::vector<kafka::TopicOffset> offsets;
+  for (auto& [assignment, assigned] : assigned_) {
+    if (assigned.committable <= assigned.committed) continue;
+    assigned.committed = assigned.committable;
+    offsets.push_back(
+        {assigned.partition.topic, assigned.partition.partition, assigned.committable});
+  }
+  if (offsets.empty()) return;
+  if (auto done = consumer_->commit(offsets, mode); !done) {
+    log::warning("sources: commit failed: {}", done.error().message);
+  }
+}
+
+void RouteLoop::hold_back(Time now) {
+  if (!blocked_since_) blocked_since_ = now;
+  if (now - *blocked_since_ < kStillMember) return;
+  if (!paused_) {
+    paused_ = consumer_->pause(consumer_->assignment()).has_value();
+    return;
+  }
+  (void)consumer_->poll(milliseconds(0), 1);
+}
+
+void RouteLoop::show() {
+  if (const auto trouble = consumer_->connection_error()) {
+    health_.not_ready("sources", trouble->message);
+  } else {
+    health_.ready("sources");
+  }
+}
+
+Result<void> RouteLoop::finish() {
+  const auto deadline = Steady::now() + kFinish;
+  while (!outbox_->idle() && Steady::now() < deadline)
+    RETURN_IF_ERROR(outbox_->poll(milliseconds(10)));
+  consumer_->close();
+  return {};
+}
+
+}  // namespace searchsync::worker
