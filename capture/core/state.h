@@ -1,0 +1,57 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/error.h"
+#include "lib/postgres/lsn.h"
+
+namespace searchsync::capture {
+
+// The order of truth of the records of one key: of two, the one with the higher position is newer.
+// See docs/decisions/0001-capture-positions.md.
+struct Position {
+  uint64_t epoch = 0;
+  uint64_t lsn = 0;
+  friend auto operator<=>(const Position&, const Position&) = default;
+};
+
+enum class SnapshotPhase { kRunning, kDone };
+
+// What has been done for a table, up to CaptureState::flushed.
+struct TableState {
+  std::string topic;
+  uint64_t epoch = 1;
+  uint64_t floor = 0;                    // the highest lsn that a record of this epoch has
+  std::vector<std::string> key_columns;  // in key order
+  std::string form;                      // a hash of its columns' names and types; empty: unknown
+  SnapshotPhase phase = SnapshotPhase::kRunning;
+  std::vector<std::string> last_key;     // rows up to this key are in the topic; empty: none
+  uint64_t rows = 0;                     // of the snapshot, so far
+  bool sweep = false;  // the topic has keys of an earlier epoch: those not seen again are deleted
+  bool left = false;   // no longer captured; if it comes back, it begins a new epoch
+  std::string stopped;  // why it is not captured; the same then
+
+  friend bool operator==(const TableState&, const TableState&) = default;
+};
+
+// What survives us: one small JSON document in a compacted topic. Everything before `flushed` is in
+// the topics and acknowledged, and every transaction before it is visible to queries.
+struct CaptureState {
+  std::string system_id;
+  uint32_t timeline = 0;
+  postgres::Lsn flushed;
+  std::map<std::string, TableState> tables;  // by "schema.table"
+
+  friend bool operator==(const CaptureState&, const CaptureState&) = default;
+};
+
+std::string to_json(const CaptureState& state);
+// Errors: kMalformed; kUnsupported if a newer version of us wrote it.
+Result<CaptureState> parse_state(std::string_view json);
+
+}  // namespace searchsync::capture
