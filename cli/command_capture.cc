@@ -1,0 +1,34 @@
+#include "capture/capture_main.h"
+
+#include "cli/commands.h"
+#include "cli/folder_options.h"
+#include "cli/signals.h"
+
+namespace searchsync::cli {
+
+void add_capture(CLI::App& app, Invocation& invocation) {
+  auto* command = app.add_subcommand(
+      "capture",
+      "Read tables of one PostgreSQL database, and their changes, into Kafka topics.");
+  const auto options = std::make_shared<RoleOptions>();
+  options->add(*command);
+  command->footer(
+      "Example:\n"
+      "  searchsync capture --config capture.json --secrets secrets/ --listen 0.0.0.0:9090\n"
+      "\n"
+      "`searchsync run` starts it by itself.");
+  command->callback([&invocation, options] {
+    invocation.role = "capture";
+    invocation.run = [options]() -> Result<ExitCode> {
+      const Signals signals;
+      RETURN_IF_ERROR(capture::run_capture({.config = options->config,
+                                       .secrets = options->secrets,
+                                       .listen = options->listen,
+                                       .address_file = options->address_file},
+                                      signals.token()));
+      return kOk;
+    };
+  });
+}
+
+}  // namespace searchsync::cli

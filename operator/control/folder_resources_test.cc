@@ -1,0 +1,90 @@
+#include "operator/control/folder_resources.h"
+
+#include <gtest/gtest.h>
+
+#include "operator/control/notes_file.h"
+
+namespace searchsync::control {
+namespace {
+
+constexpr const char* kIndex = R"(
+apiVersion: searchsync.io/v1alpha1
+kind: SearchIndex
+metadata: {name: runs}
+spec:
+  elasticsearch: {urls: ["http://localhost:9200"]}
+  kafka: {bootstrapServers: ["localhost:9092"]}
+  indexName: runs
+  mappings: {properties: {name: {type: keyword}}}
+---
+apiVersion: searchsync.io/v1alpha1
+kind: SourceBinding
+metadata: {name: run}
+spec:
+  indexRef: {name: runs}
+  source: {kafka: {topic: runs, format: Json}}
+  key: [id]
+  relation: {root: {}}
+  fields: [{from: name, to: name}]
+)";
+
+class FolderResourcesTest : public testing::Test {
+ protected:
+  FolderResourcesTest() : directory_(std::filesystem::path(testing::TempDir()) / "resources") {
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directories(directory_);
+  }
+  void write(const std::string& text) { ASSERT_TRUE(write_file(directory_ / "a.yaml", text)); }
+
+  const std::filesystem::path directory_;
+};
+
+TEST_F(FolderResourcesTest, AWrongEditChangesNothing) {
+  write(kIndex);
+  FolderResources resources(directory_);
+  EXPECT_FALSE(resources.known());
+  ASSERT_TRUE(resources.look()) << model::to_string(resources.faults());
+  EXPECT_EQ(resources.resources().indices.size(), 1u);
+  const auto before = resources.resources();
+  write(std::string(kIndex) + "  nonsense: 1\n");
+  EXPECT_FALSE(resources.look());
+  EXPECT_FALSE(resources.look());
+  EXPECT_FALSE(resources.faults().empty());
+  EXPECT_EQ(resources.resources(), before);
+  write(kIndex);
+  EXPECT_FALSE(resources.look());
+  EXPECT_TRUE(resources.faults().empty());
+}
+
+TEST_F(FolderResourcesTest, AChangeCountsWhenSeenTwice) {
+  write(kIndex);
+  FolderResources resources(directory_);
+  ASSERT_TRUE(resources.look());
+  std::filesystem::remove(directory_ / "a.yaml");
+  EXPECT_FALSE(resources.look());
+  EXPECT_EQ(resources.resources().indices.size(), 1u);
+  write(kIndex);
+  EXPECT_FALSE(resources.look());
+  EXPECT_FALSE(resources.look());
+  EXPECT_EQ(resources.resources().indices.size(), 1u);
+}
+
+TEST_F(FolderResourcesTest, FaultyFromTheBeginningIsNotKnown) {
+  write("kind: Nonsense\n");
+  FolderResources resources(directory_);
+  EXPECT_FALSE(resources.look());
+  EXPECT_FALSE(resources.known());
+}
+
+TEST_F(FolderResourcesTest, SecretsAreHashedByContent) {
+  std::filesystem::create_directories(directory_ / "s");
+  ASSERT_TRUE(write_file(directory_ / "s/password", "one"));
+  const auto before = hash_secrets(directory_, {"s", "other"});
+  EXPECT_EQ(before.size(), 1u);
+  EXPECT_EQ(hash_secrets(directory_, {"s", "other"}), before);
+  ASSERT_TRUE(write_file(directory_ / "s/password", "two"));
+  EXPECT_NE(hash_secrets(directory_, {"s", "other"}), before);
+}
+
+}  // namespace
+}  // namespace searchsync::control

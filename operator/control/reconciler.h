@@ -1,0 +1,34 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "lib/base/backoff.h"
+#include "operator/control/world.h"
+#include "operator/plan/plan.h"
+
+namespace searchsync::control {
+
+// Observe, plan, execute. Remembers only what went wrong in the last round, to report it.
+class Reconciler {
+ public:
+  Reconciler(World& world, plan::Policy policy);
+
+  struct Round {
+    plan::Observed observed;
+    plan::Plan plan;
+    std::map<plan::ObjectKey, plan::Failure> failures;  // by owner
+    std::chrono::milliseconds look_again{0};
+  };
+
+  // One round. A step that fails stops the steps of its owner; those of others are done.
+  Round run(plan::TimePoint now);
+
+ private:
+  World& world_;
+  const plan::Policy policy_;
+  Backoff backoff_;
+  std::map<plan::ObjectKey, plan::Failure> failures_;
+};
+
+}  // namespace searchsync::control

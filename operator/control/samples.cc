@@ -1,0 +1,94 @@
+#include "operator/control/samples.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+namespace searchsync::control {
+namespace {
+
+constexpr std::string_view kDeadLetters = "searchsync_worker_dead_letters_total";
+constexpr std::string_view kHalted = "searchsync_worker_binding_halted";
+constexpr std::string_view kLagSeconds = "searchsync_worker_lag_seconds";
+constexpr std::string_view kRows = "searchsync_worker_rows_total";
+constexpr std::string_view kSnapshotComplete = "searchsync_capture_snapshot_complete";
+
+// Takes `name="value",…}` from the front of `rest`. False: it is not of that form.
+bool take_labels(std::string_view& rest, Sample& sample) {
+  while (!rest.starts_with('}')) {
+    const auto equals = rest.find("=\"");
+    if (equals == std::string_view::npos) return false;
+    const std::string key(rest.substr(0, equals));
+    rest.remove_prefix(equals + 2);
+    std::string value;
+    while (!rest.empty() && rest.front() != '"') {
+      if (rest.front() == '\\' && rest.size() > 1) {
+        rest.remove_prefix(1);
+        value += rest.front() == 'n' ? '\n' : rest.front();
+      } else {
+        value += rest.front();
+      }
+      rest.remove_prefix(1);
+    }
+    if (rest.empty()) return false;
+    rest.remove_prefix(1);
+    if (rest.starts_with(',')) rest.remove_prefix(1);
+    sample.labels[key] = std::move(value);
+  }
+  rest.remove_prefix(1);
+  return true;
+}
+
+bool parse_line(std::string_view line, Sample& sample) {
+  if (line.empty() || line.front() == '#') return false;
+  const auto end = line.find_first_of("{ ");
+  if (end == std::string_view::npos || end == 0) return false;
+  sample.name = line.substr(0, end);
+  auto rest = line.substr(end);
+  if (rest.front() == '{') {
+    rest.remove_prefix(1);
+    if (!take_labels(rest, sample)) return false;
+  }
+  const std::string number(rest);
+  char* stop = nullptr;
+  sample.value = std::strtod(number.c_str(), &stop);
+  return stop != number.c_str();
+}
+
+}  // namespace
+
+std::string_view Sample::label(std::string_view key) const {
+  const auto found = labels.find(key);
+  return found == labels.end() ? std::string_view() : std::string_view(found->second);
+}
+
+std::vector<Sample> parse_samples(std::string_view text) {
+  std::vector<Sample> samples;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    Sample sample;
+    if (parse_line(text.substr(0, end), sample)) samples.push_back(std::move(sample));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return samples;
+}
+
+void add_samples(const std::vector<Sample>& samples, plan::ObservedWorkload& workload,
+                 double& rows) {
+  for (const auto& sample : samples) {
+    const std::string binding(sample.label("binding"));
+    if (sample.name == kDeadLetters) {
+      workload.dead_letters[binding] += static_cast<int64_t>(sample.value);
+    } else if (sample.name == kHalted && sample.value > 0) {
+      workload.halts[binding] = "it reached errors.maxDeadLetters";
+    } else if (sample.name == kLagSeconds && std::isfinite(sample.value)) {
+      workload.lag_seconds = std::max(workload.lag_seconds.value_or(0), sample.value);
+    } else if (sample.name == kRows) {
+      rows += sample.value;
+    } else if (sample.name == kSnapshotComplete) {
+      workload.snapshot_complete[std::string(sample.label("table"))] = sample.value > 0;
+    }
+  }
+}
+
+}  // namespace searchsync::control

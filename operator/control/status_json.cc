@@ -1,0 +1,189 @@
+#include "operator/control/status_json.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace searchsync::control {
+namespace {
+
+using nlohmann::json;
+
+template <class T>
+json optional(const std::optional<T>& value) {
+  return value ? json(*value) : json();
+}
+
+json write_processes(const plan::Observed& observed) {
+  json list = json::array();
+  for (const auto& workload : observed.workloads) {
+    for (const auto& process : workload.processes) {
+      list.push_back({{"name", process.name},
+                      {"role", to_string(workload.role)},
+                      {"pid", process.pid},
+                      {"address", process.address},
+                      {"state", to_string(process.state)},
+                      {"message", process.message}});
+    }
+  }
+  return list;
+}
+
+json write_workloads(const plan::Observed& observed) {
+  json list = json::array();
+  for (const auto& workload : observed.workloads) {
+    list.push_back({{"name", workload.name},
+                    {"role", static_cast<int>(workload.role)},
+                    {"owner", workload.owner},
+                    {"hash", workload.hash},
+                    {"halts", workload.halts},
+                    {"snapshotComplete", workload.snapshot_complete}});
+  }
+  return list;
+}
+
+json write_index(const plan::IndexStatus& status) {
+  json conditions = json::array();
+  for (const auto& condition : status.conditions) {
+    conditions.push_back({{"type", condition.type},
+                          {"status", to_string(condition.status)},
+                          {"reason", condition.reason},
+                          {"message", condition.message}});
+  }
+  return {{"name", status.index.substr(status.index.find('/') + 1)},
+          {"namespace", status.index.substr(0, status.index.find('/'))},
+          {"generation", status.generation ? json(status.generation->get()) : json()},
+          {"phase", to_string(status.phase)},
+          {"alias", status.alias ? json(status.alias->get()) : json()},
+          {"desired", status.desired.get()},
+          {"progress", status.progress},
+          {"lagRecords", optional(status.lag_records)},
+          {"lagSeconds", optional(status.lag_seconds)},
+          {"rowsPerSecond", optional(status.rows_per_second)},
+          {"deadLetters", status.dead_letters},
+          {"conditions", conditions},
+          {"message", status.message}};
+}
+
+json write_binding(const plan::BindingStatus& status) {
+  return {{"name", status.name},
+          {"index", status.index.substr(status.index.find('/') + 1)},
+          {"lagRecords", optional(status.lag_records)},
+          {"deadLetters", status.dead_letters},
+          {"state", status.state},
+          {"message", status.message}};
+}
+
+// Columns as wide as their widest cell.
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}  ", row[i], widths[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string cell(const json& object, const char* name, int decimals = 0) {
+  const auto found = object.find(name);
+  if (found == object.end() || found->is_null()) return "-";
+  if (found->is_string()) {
+    auto text = found->get<std::string>();
+    return text.empty() ? "-" : text;
+  }
+  if (found->is_number_float()) return fmt::format("{:.{}f}", found->get<double>(), decimals);
+  return found->dump();
+}
+
+std::string is(const json& index, std::string_view type) {
+  for (const auto& condition : index.at("conditions")) {
+    if (condition.at("type") == type) return condition.at("status").get<std::string>();
+  }
+  return "Unknown";
+}
+
+std::string render(const json& status) {
+  std::vector<std::vector<std::string>> rows = {{"INDEX", "PHASE", "READY", "AVAILABLE",
+                                                 "GENERATION", "ALIAS", "LAG", "LAG(s)", "ROWS/s",
+                                                 "DEAD"}};
+  for (const auto& index : status.at("indices")) {
+    rows.push_back({cell(index, "name"), cell(index, "phase"), is(index, "Ready"),
+                    is(index, "Available"), cell(index, "generation"), cell(index, "alias"),
+                    cell(index, "lagRecords"), cell(index, "lagSeconds", 1),
+                    cell(index, "rowsPerSecond", 1), cell(index, "deadLetters")});
+  }
+  std::string text = table(rows);
+  for (const auto& index : status.at("indices")) {
+    const auto message = index.at("message").get<std::string>();
+    if (!message.empty()) text += fmt::format("  {}: {}\n", cell(index, "name"), message);
+  }
+  rows = {{"BINDING", "INDEX", "STATE", "LAG", "DEAD", "MESSAGE"}};
+  for (const auto& binding : status.at("bindings")) {
+    rows.push_back({cell(binding, "name"), cell(binding, "index"), cell(binding, "state"),
+                    cell(binding, "lagRecords"), cell(binding, "deadLetters"),
+                    cell(binding, "message")});
+  }
+  text += "\n" + table(rows);
+  rows = {{"PROCESS", "ROLE", "STATE", "PID", "ADDRESS", "MESSAGE"}};
+  for (const auto& process : status.at("processes")) {
+    rows.push_back({cell(process, "name"), cell(process, "role"), cell(process, "state"),
+                    cell(process, "pid"), cell(process, "address"), cell(process, "message")});
+  }
+  text += "\n" + table(rows);
+  for (const auto& fault : status.at("faults")) text += "\n" + fault.get<std::string>();
+  if (!status.at("faults").empty()) text += "\nwhat runs is as it was before these faults\n";
+  return text;
+}
+
+}  // namespace
+
+std::string status_to_json(const plan::Observed& observed, const plan::Plan& plan,
+                           const std::vector<model::Fault>& faults) {
+  json status = {{"processes", write_processes(observed)},
+                 {"workloads", write_workloads(observed)},
+                 {"indices", json::array()},
+                 {"bindings", json::array()},
+                 {"faults", json::array()}};
+  for (const auto& index : plan.indices) status["indices"].push_back(write_index(index));
+  for (const auto& binding : plan.bindings) status["bindings"].push_back(write_binding(binding));
+  for (const auto& fault : faults) status["faults"].push_back(model::to_string(fault));
+  return status.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+Result<std::vector<plan::ObservedWorkload>> workloads_from_status(std::string_view text) {
+  try {
+    std::vector<plan::ObservedWorkload> workloads;
+    const json status = json::parse(text);
+    for (const auto& one : status.at("workloads")) {
+      plan::ObservedWorkload workload;
+      workload.name = one.at("name").get<std::string>();
+      workload.role = static_cast<plan::Role>(one.at("role").get<int>());
+      workload.owner = one.at("owner").get<std::string>();
+      workload.hash = one.at("hash").get<std::string>();
+      workload.halts = one.at("halts").get<std::map<std::string, std::string>>();
+      workload.snapshot_complete = one.at("snapshotComplete").get<std::map<std::string, bool>>();
+      workloads.push_back(std::move(workload));
+    }
+    return workloads;
+  } catch (const json::exception& error) {
+    return fail(ErrorCode::kMalformed, error.what());
+  }
+}
+
+Result<std::string> render_status(std::string_view text) {
+  try {
+    return render(json::parse(text));
+  } catch (const json::exception& error) {
+    return fail(ErrorCode::kMalformed, error.what());
+  }
+}
+
+}  // namespace searchsync::control

@@ -1,0 +1,264 @@
+#include "operator/control/supervisor.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <thread>
+
+#include "lib/base/hash.h"
+#include "lib/base/log.h"
+#include "operator/control/notes_file.h"
+
+namespace searchsync::control {
+namespace {
+
+constexpr auto kStableAfter = std::chrono::seconds(60);
+constexpr auto kStopPoll = std::chrono::milliseconds(20);
+constexpr uintmax_t kLogBytesMax = 16 << 20;
+constexpr int kLogFlags = O_WRONLY | O_CREAT | O_APPEND;
+
+std::string describe_end(int status) {
+  if (WIFSIGNALED(status)) {
+    return fmt::format("it was ended by signal {} ({})", WTERMSIG(status),
+                       ::strsignal(WTERMSIG(status)));
+  }
+  return fmt::format("it exited with code {}", WEXITSTATUS(status));
+}
+
+// Its signal mask and process group are its own: an interrupt typed at the terminal is for us, and
+// we stop our children.
+Result<pid_t> spawn(const std::filesystem::path& executable, std::vector<std::string> arguments,
+                    const std::filesystem::path& log) {
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log.c_str(), kLogFlags, 0600);
+  posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  pid_t pid = 0;
+  const int error =
+      ::posix_spawn(&pid, executable.c_str(), &files, &attributes, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&files);
+  posix_spawnattr_destroy(&attributes);
+  if (error != 0) return fail(ErrorCode::kUnavailable, std::strerror(error));
+  return pid;
+}
+
+// Keeps one former log file, so that each process has at most twice the limit.
+void rotate(const std::filesystem::path& log) {
+  std::error_code ignored;
+  if (std::filesystem::file_size(log, ignored) < kLogBytesMax || ignored) return;
+  auto former = log;
+  former += ".1";
+  std::filesystem::rename(log, former, ignored);
+}
+
+}  // namespace
+
+Supervisor::Supervisor(SupervisorOptions options) : options_(std::move(options)) {
+  std::error_code error;
+  for (const auto* folder : {"logs", "config", "address", "state"}) {
+    std::filesystem::create_directories(options_.state_dir / folder, error);
+    if (error) log::error("{}: {}", (options_.state_dir / folder).string(), error.message());
+  }
+}
+
+Supervisor::~Supervisor() { stop_all(); }
+
+std::filesystem::path Supervisor::config_file(const std::string& workload) const {
+  return options_.state_dir / "config" / (workload + ".json");
+}
+
+std::filesystem::path Supervisor::address_file(const Child& child) const {
+  return options_.state_dir / "address" / child.name;
+}
+
+Result<void> Supervisor::ensure(const plan::Workload& workload) {
+  const auto known = entries_.find(workload.name);
+  if (known != entries_.end()) {
+    if (known->second.workload.hash == workload.hash) return {};
+    std::vector<Child*> children;
+    for (auto& child : known->second.children) children.push_back(&child);
+    stop(std::move(children));
+    entries_.erase(known);
+  }
+  RETURN_IF_ERROR(write_file(config_file(workload.name), workload.config));
+  Entry& entry = entries_[workload.name];
+  entry.workload = workload;
+  for (int i = 0; i < workload.replicas; ++i) {
+    const auto name =
+        workload.replicas == 1 ? workload.name : fmt::format("{}-{}", workload.name, i);
+    entry.children.push_back({.name = name,
+                              .number = i,
+                              .started = {},
+                              .not_before = {},
+                              .backoff = Backoff({.first = std::chrono::milliseconds(500),
+                                                  .longest = std::chrono::milliseconds(30'000)},
+                                                 stable_hash(name))});
+  }
+  for (auto& child : entry.children) start(entry.workload, child);
+  return {};
+}
+
+std::vector<std::string> Supervisor::arguments(const plan::Workload& workload,
+                                               const Child& child) const {
+  const bool fixed = workload.role == plan::Role::kQuery && workload.port != 0 && child.number == 0;
+  const std::string listen = fixed ? fmt::format("{}:{}", options_.query_host, workload.port)
+                                   : std::string("127.0.0.1:0");
+  std::vector<std::string> all = {"searchsync",
+                                  "--log-level",
+                                  options_.log_level,
+                                  "--die-with-parent",
+                                  std::to_string(::getpid()),
+                                  std::string(to_string(workload.role)),
+                                  "--config",
+                                  config_file(workload.name).string(),
+                                  "--secrets",
+                                  options_.secrets.string(),
+                                  "--listen",
+                                  listen,
+                                  "--address-file",
+                                  address_file(child).string()};
+  if (workload.role == plan::Role::kWorker) {
+    all.push_back("--state-dir");
+    all.push_back(
+        (options_.state_dir / "state" / workload.name / std::to_string(child.number)).string());
+  }
+  return all;
+}
+
+void Supervisor::start(const plan::Workload& workload, Child& child) {
+  std::error_code ignored;
+  std::filesystem::remove(address_file(child), ignored);
+  if (workload.role == plan::Role::kWorker) {
+    std::filesystem::create_directories(
+        options_.state_dir / "state" / workload.name / std::to_string(child.number), ignored);
+  }
+  const auto log = options_.state_dir / "logs" / (child.name + ".log");
+  rotate(log);
+  child.started = Clock::now();
+  const auto pid = spawn(options_.executable, arguments(workload, child), log);
+  if (!pid) {
+    child.ended = "it could not be started: " + pid.error().message;
+    child.not_before = child.started + child.backoff.next();
+    log::error("{}: {}", child.name, child.ended);
+    return;
+  }
+  child.pid = *pid;
+  log::info("{}: started as process {}, log in {}", child.name, child.pid, log.string());
+}
+
+void Supervisor::reap(Child& child) {
+  int status = 0;
+  if (child.pid == 0 || ::waitpid(child.pid, &status, WNOHANG) != child.pid) return;
+  child.pid = 0;
+  child.ended = describe_end(status);
+  const auto now = Clock::now();
+  if (now - child.started > kStableAfter) child.backoff.reset();
+  child.not_before = now + child.backoff.next();
+}
+
+void Supervisor::tick() {
+  for (auto& [name, entry] : entries_) {
+    for (auto& child : entry.children) {
+      const bool ran = child.pid != 0;
+      reap(child);
+      if (ran && child.pid == 0) {
+        log::warning("{}: {}; see {}/logs/{}.log", child.name, child.ended,
+                     options_.state_dir.string(), child.name);
+      }
+      if (child.pid == 0 && Clock::now() >= child.not_before) start(entry.workload, child);
+    }
+  }
+}
+
+// All at once, so that together they take as long as the slowest.
+void Supervisor::stop(std::vector<Child*> children) {
+  for (auto* child : children) {
+    if (child->pid != 0) ::kill(child->pid, SIGTERM);
+  }
+  const auto deadline = Clock::now() + options_.stop_grace;
+  bool killed = false;
+  for (;;) {
+    bool all_gone = true;
+    for (auto* child : children) {
+      reap(*child);
+      all_gone = all_gone && child->pid == 0;
+    }
+    if (all_gone) break;
+    if (!killed && Clock::now() > deadline) {
+      killed = true;
+      for (auto* child : children) {
+        if (child->pid == 0) continue;
+        log::warning("{}: did not stop in time and is killed", child->name);
+        ::kill(child->pid, SIGKILL);
+      }
+    }
+    std::this_thread::sleep_for(kStopPoll);
+  }
+  std::error_code ignored;
+  for (const auto* child : children) std::filesystem::remove(address_file(*child), ignored);
+}
+
+Result<void> Supervisor::remove(const std::string& name) {
+  const auto known = entries_.find(name);
+  if (known != entries_.end()) {
+    std::vector<Child*> children;
+    for (auto& child : known->second.children) children.push_back(&child);
+    stop(std::move(children));
+    entries_.erase(known);
+    log::info("{}: stopped", name);
+  }
+  std::error_code ignored;
+  std::filesystem::remove(config_file(name), ignored);
+  return delete_state(name);
+}
+
+Result<void> Supervisor::delete_state(const std::string& name) {
+  std::error_code error;
+  std::filesystem::remove_all(options_.state_dir / "state" / name, error);
+  if (error) return fail(ErrorCode::kUnavailable, "state of " + name + ": " + error.message());
+  return {};
+}
+
+void Supervisor::stop_all() {
+  std::vector<Child*> children;
+  for (auto& [name, entry] : entries_) {
+    for (auto& child : entry.children) children.push_back(&child);
+  }
+  stop(std::move(children));
+  entries_.clear();
+}
+
+std::vector<Supervisor::Group> Supervisor::groups() const {
+  std::vector<Group> all;
+  for (const auto& [name, entry] : entries_) {
+    Group group{.workload = entry.workload, .processes = {}};
+    for (const auto& child : entry.children) {
+      Process process{
+          .name = child.name, .pid = child.pid, .address = "", .ended = child.ended};
+      if (child.pid != 0) {
+        auto address = read_file(address_file(child)).value_or("");
+        process.address = address.substr(0, address.find('\n'));
+      }
+      group.processes.push_back(std::move(process));
+    }
+    all.push_back(std::move(group));
+  }
+  return all;
+}
+
+}  // namespace searchsync::control

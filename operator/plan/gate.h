@@ -1,0 +1,57 @@
+#pragma once
+
+// When a generation is complete: everything that was in the sources when it was asked for is in it.
+//
+// Round 0: once all snapshots are complete, the ends of the source topics are noted; what lies
+// before them has to be routed. Then the ends of the document log are noted; what lies before them
+// has to be folded by the generation, and by the leader, whose answers go to the end of the log: so
+// this is repeated, once for each hop that a row can cause (row -> child -> subscribe -> lookup ->
+// ...), and bounded by the depth of the relations. A moment in which everything is folded ends it
+// at once. After that the lag must stay low for a while.
+//
+// The proof needs the order of reading that ObservedIndex promises.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "operator/plan/observed.h"
+
+namespace searchsync::plan {
+
+// Records before `end` that are not committed. Offsets that compaction emptied count too: an upper
+// bound.
+int64_t lag_records(const Committed& committed, const Offsets& begin, const Offsets& end);
+
+// Whether everything from `begin` to before `end` is committed.
+bool reached(const Committed& committed, const Offsets& begin, const Offsets& end);
+
+// Whether capture says that it has read the whole table once.
+bool snapshot_complete(const Observed& observed, const model::ObjectMeta& metadata,
+                       const model::PostgresSource& source);
+
+// The number of rounds after round 0 that `bindings` need.
+int gate_rounds(std::span<const model::SourceBinding> bindings);
+
+struct GateInput {
+  const model::SearchIndex& index;
+  std::span<const model::SourceBinding> bindings;  // of the generation
+  const Observed& observed;
+  const ObservedIndex& seen;
+  const ObservedGeneration& generation;
+  const ObservedGeneration* leader = nullptr;  // of its log; null: nobody, or itself
+  TimePoint now;
+};
+
+struct GateOutcome {
+  GenerationNote note;  // what to remember
+  enum class Waiting { kNothing, kSnapshot, kFold, kLag } waiting = Waiting::kNothing;
+  std::string message;  // what it waits for
+  double progress = 0;  // 0..1
+};
+
+// note: of the generation, not complete. The outcome's note is complete when it is.
+GateOutcome advance_gate(const GateInput& input, GenerationNote note);
+
+}  // namespace searchsync::plan
