@@ -1,0 +1,93 @@
+"""Measures SearchSync on the screener, beside the most its search engine can take: `make bench`.
+
+One run, one machine, everything on it: ratios mean more than numbers. See bench/README.md.
+"""
+
+import argparse
+import os
+import random
+import sys
+import time
+
+from e2e.harness import SearchSync, engine
+from e2e.harness.screener import INDEX, Screener
+from e2e.servers import ENGINES, ServersError, Stack
+
+from . import raw, report, usage
+from .path import Path
+
+_SERVED_SECONDS = 300
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    try:
+        print(_measure(options))
+    except ServersError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _measure(options: argparse.Namespace) -> str:
+    rng = random.Random(options.seed)
+    results = report.Results(options.runs, options.seed)
+    with Stack(engine=options.search) as stack:
+        results.engine = f"{stack.search.engine} {stack.search.version()}"
+        small = list(raw.small_documents(options.raw_documents, rng))
+        _say("warming the search engine")
+        raw.measure(stack.search, "bench-warm", raw.SMALL_MAPPINGS, small)
+        _say("raw _bulk, small documents")
+        results.raw_small = raw.measure(stack.search, "bench-small", raw.SMALL_MAPPINGS, small)
+
+        screener = Screener(stack, stack.run_dir / "resources", options.seed)
+        _say(f"loading {options.runs} runs into PostgreSQL")
+        screener.generator.load(options.runs)
+        with SearchSync(screener.resources, stack.run_dir / "product") as product:
+            _measure_path(options, Path(screener, product, rng), results, screener, product)
+        _say("raw _bulk, the screener's documents")
+        _, answer = stack.search.request("GET", f"/{INDEX}/_mapping")
+        mappings = next(iter(answer.values()))["mappings"]
+        results.raw_same = raw.measure(stack.search, "bench-same", mappings,
+                                       engine.documents(stack.search, INDEX))
+    return str(results)
+
+
+def _measure_path(options: argparse.Namespace, path: Path, results: report.Results,
+                  screener: Screener, product: SearchSync) -> None:
+    _say("first load")
+    results.runs.append(path.load(options.runs))
+    product.wait_served(INDEX, _SERVED_SECONDS)
+    screener.wait_quiet(product, _SERVED_SECONDS)
+    results.idle = usage.read(screener.stack, product)
+    _say("latency, idle")
+    results.latencies.append(path.idle_latency(options.probes))
+    _say("updates")
+    results.runs.append(path.updates(transactions=200, rows=100))
+    results.loaded = usage.read(screener.stack, product)
+    _say("a renamed team")
+    results.runs.append(path.rename_team())
+    _say("random mix")
+    mix = path.mix(options.changes)
+    results.runs.append(mix)
+    _say("latency, at half load")
+    results.latencies.append(path.loaded_latency(options.probes, mix.per_second / 2))
+
+
+def _say(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=100_000, help="test runs to load")
+    parser.add_argument("--changes", type=int, default=5_000, help="of the random mix")
+    parser.add_argument("--probes", type=int, default=200, help="of each latency")
+    parser.add_argument("--raw-documents", type=int, default=200_000, help="small ones")
+    parser.add_argument("--search", choices=ENGINES, default=os.environ.get("SEARCH"))
+    parser.add_argument("--seed", type=int, default=1)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

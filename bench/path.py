@@ -1,0 +1,153 @@
+"""The whole path, from a commit in PostgreSQL to a document of the screener's index."""
+
+import contextlib
+import random
+import statistics
+import time
+from dataclasses import dataclass
+
+from e2e.harness import SearchSync, engine
+from e2e.harness.screener import INDEX, Screener
+from e2e.harness.stream import Stream
+
+from . import usage
+
+_LOAD_SECONDS = 1800
+_SEEN_SECONDS = 120
+_POLL_SECONDS = 0.001
+
+
+@dataclass(frozen=True)
+class Run:
+    """So many documents, or changes, from the first to the last one indexed."""
+
+    name: str
+    count: int
+    seconds: float
+    cpu_seconds: dict[str, float]
+    of_documents: bool = True  # False: of changes, each of which may touch many documents, or none
+
+    @property
+    def per_second(self) -> float:
+        return self.count / self.seconds
+
+    def micros(self, role: str) -> float:
+        """Of CPU, for each."""
+        return 1e6 * self.cpu_seconds[role] / self.count
+
+
+@dataclass(frozen=True)
+class Latency:
+    name: str
+    millis: list[float]
+
+    def percentile(self, percent: int) -> float:
+        return statistics.quantiles(self.millis, n=100, method="inclusive")[percent - 1]
+
+
+class Path:
+    def __init__(self, screener: Screener, product: SearchSync, rng: random.Random):
+        self._screener = screener
+        self._product = product
+        self._stack = screener.stack
+        self._rng = rng
+
+    def load(self, runs: int) -> Run:
+        """The first load, from searchsync's first answer to the last document. The clock covers the
+        start of its child processes, but not the wait until a generation may be served."""
+        began = time.monotonic()
+        before = usage.read(self._stack, self._product)
+        self._product.wait(f"{runs} documents", lambda: self._written() >= runs, _LOAD_SECONDS)
+        self._product.wait("last document of the load",
+                           lambda: engine.count(self._stack.search, f"{INDEX}-*") >= runs,
+                           _LOAD_SECONDS)
+        seconds = time.monotonic() - began
+        used = usage.read(self._stack, self._product).since(before)
+        return Run(f"first load of {runs}", runs, seconds, used)
+
+    def updates(self, transactions: int, rows: int) -> Run:
+        """Single-column updates of runs, `rows` different ones in each transaction."""
+        keys = self._some_runs(transactions * rows)
+        before, began = usage.read(self._stack, self._product), time.monotonic()
+        for start in range(0, len(keys), rows):
+            with self._screener.generator.transaction("test") as transaction:
+                for key in keys[start:start + rows]:
+                    transaction.update("test_runs", key, status="BENCH")
+        self._screener.wait_mark(self._product, _SEEN_SECONDS)
+        self._wait_found({"term": {"testStatus": "BENCH"}}, len(keys))
+        seconds = time.monotonic() - began
+        used = usage.read(self._stack, self._product).since(before)
+        return Run(f"{len(keys)} updates in {transactions} transactions", len(keys), seconds, used)
+
+    def mix(self, changes: int) -> Run:
+        """The generator's random mix, as fast as PostgreSQL takes it, until all is quiet."""
+        before, began = usage.read(self._stack, self._product), time.monotonic()
+        self._screener.generator.run(1e9, changes)
+        self._screener.wait_mark(self._product, _SEEN_SECONDS)
+        seconds = time.monotonic() - began
+        used = usage.read(self._stack, self._product).since(before)
+        return Run(f"random mix of {changes} changes", changes, seconds, used, of_documents=False)
+
+    def rename_team(self) -> Run:
+        """The team with the most runs, which is the first one, gets another name."""
+        name, runs = f"renamed-{self._rng.getrandbits(32)}", self._count_runs_of_team(1)
+        before, began = usage.read(self._stack, self._product), time.monotonic()
+        self._stack.postgres.execute("UPDATE teams SET name = %s WHERE id = 1", [name], "user")
+        self._wait_found({"term": {"ownerTeam": name}}, runs)
+        seconds = time.monotonic() - began
+        used = usage.read(self._stack, self._product).since(before)
+        return Run(f"a renamed team of {runs} runs", runs, seconds, used)
+
+    def idle_latency(self, probes: int) -> Latency:
+        return Latency("change to indexed, idle", self._probe(probes))
+
+    def loaded_latency(self, probes: int, load_per_second: float) -> Latency:
+        """With the generator's random mix beside it."""
+        with Stream(self._screener.generator, load_per_second) as changes:
+            millis = self._probe(probes)
+            changes.stop()
+        return Latency(f"change to indexed, beside {load_per_second:.0f} changes/s", millis)
+
+    def _probe(self, count: int) -> list[float]:
+        """From the return of a commit to the document read by its id."""
+        millis, search = [], engine.Connection(self._stack.search.address)
+        with contextlib.closing(self._screener.connect("test")) as postgres:
+            for number in range(count):
+                mark = f"probe-{self._rng.getrandbits(48)}-{number}"
+                postgres.cursor().execute(
+                    "UPDATE test_runs SET test_name = %s WHERE id = 'marker'", [mark])
+                committed = time.monotonic()
+                self._wait_probe(search, mark, committed)
+                millis.append(1000 * (time.monotonic() - committed))
+        search.close()
+        return millis
+
+    def _wait_probe(self, connection: engine.Connection, mark: str, since: float) -> None:
+        while time.monotonic() < since + _SEEN_SECONDS:
+            status, answer = connection.request("GET", f"/{INDEX}/_doc/marker?_source=testName")
+            if status == 200 and answer["_source"]["testName"] == mark:
+                return
+            time.sleep(_POLL_SECONDS)
+        raise TimeoutError(f"{mark} was not indexed within {_SEEN_SECONDS} s")
+
+    def _wait_found(self, query: dict, count: int) -> None:
+        """Until that many documents match; refreshing at each look, so that the index's own
+        refresh interval plays no part."""
+        def found() -> bool:
+            self._stack.search.request("POST", f"/{INDEX}/_refresh")
+            _, answer = self._stack.search.request("POST", f"/{INDEX}/_count", {"query": query})
+            return answer["count"] >= count
+        self._product.wait(f"{count} documents of {query}", found, _SEEN_SECONDS)
+
+    def _count_runs_of_team(self, team: int) -> int:
+        owners = [row[0] for row in self._stack.postgres.execute(
+            "SELECT id FROM owners WHERE team_id = %s", [team], "user")]
+        return self._stack.postgres.execute(
+            "SELECT count(*) FROM test_runs WHERE owner_id = ANY(%s)", [owners], "test")[0][0]
+
+    def _some_runs(self, count: int) -> list[tuple]:
+        keys = self._screener.generator.pools["test_runs"].keys()
+        return self._rng.sample(keys, min(count, len(keys)))
+
+    def _written(self) -> int:
+        return engine.writes(self._stack.search, f"{INDEX}-*")
