@@ -203,7 +203,7 @@ class Changes(threading.Thread):
             cursor.execute(f"UPDATE {table} SET big = %(big)s WHERE {where}", values)
         elif choice < 0.85:
             cursor.execute(f"DELETE FROM {table} WHERE {where}", values)
-        elif choice < 0.995:
+        elif choice < 0.9995:
             new_key = "b = %(to)s::text" if table == "pair" else "id = %(to)s"
             cursor.execute("SAVEPOINT s")
             try:

@@ -55,7 +55,7 @@ def _show(stack: Stack) -> None:
     with SearchSync(screener.resources, stack.run_dir / "product") as product:
         _say(f"searchsync runs {screener.resources}; status: http://{product.address}/status")
         _load(stack, product)
-        query = Query(product.children("query")[0].address, INDEX)
+        query = Query(product.wait_ready("query").address, INDEX)
         _show_document(query)
         _ask(query)
         _change(stack, query)

@@ -31,7 +31,7 @@ class Query:
             "GET", f"{self._path}/documents/{quote(key, safe='')}")
         if status not in (200, 404):
             raise ServersError(f"document {key}: {status} {answer}")
-        return answer if status == 200 else None
+        return answer["source"] if status == 200 else None
 
     def close(self) -> None:
         self._connection.close()

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 #include <thread>
 
 #include "lib/kafka/conf.h"
@@ -31,8 +32,6 @@ using DeleteTopicHandle = Owned<rd_kafka_DeleteTopic_t, rd_kafka_DeleteTopic_des
 using DeleteGroupHandle = Owned<rd_kafka_DeleteGroup_t, rd_kafka_DeleteGroup_destroy>;
 using ResourceHandle = Owned<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
 using OptionsHandle = Owned<rd_kafka_AdminOptions_t, rd_kafka_AdminOptions_destroy>;
-using GroupOffsetsHandle =
-    Owned<rd_kafka_ListConsumerGroupOffsets_t, rd_kafka_ListConsumerGroupOffsets_destroy>;
 
 void destroy_metadata(const rd_kafka_metadata_t* metadata) { rd_kafka_metadata_destroy(metadata); }
 using Metadata = Owned<const rd_kafka_metadata_t, destroy_metadata>;
@@ -101,8 +100,8 @@ std::map<std::string, std::string> config_of(const rd_kafka_ConfigResource_t& re
 }  // namespace
 
 struct Admin::Impl {
-  explicit Impl(std::string brokers_in, Options options_in)
-      : brokers(std::move(brokers_in)), options(options_in) {}
+  Impl(const ClientConfig& config_in, Options options_in)
+      : config(config_in), brokers(broker_list(config_in)), options(options_in) {}
 
   enum class Topics { kNone, kAll };
   Result<Metadata> metadata(Topics topics, milliseconds timeout) const;
@@ -119,9 +118,17 @@ struct Admin::Impl {
   Result<std::vector<int64_t>> offsets_at(const std::string& topic, int32_t partitions,
                                           int64_t when) const;
 
+  // A client that belongs to the group without joining it; it is kept. librdkafka 2.0.2 has an admin
+  // request for a group's offsets, but crashes when the group's coordinator has just moved.
+  Result<rd_kafka_t*> reader_of(const std::string& group);
+
+  const ClientConfig config;
   const std::string brokers;
   const Options options;
   Handle<rd_kafka_t> client;
+
+  std::mutex mutex;
+  std::map<std::string, Handle<rd_kafka_t>> readers;  // by group; guarded by mutex
 };
 
 Result<Metadata> Admin::Impl::metadata(Topics topics, milliseconds timeout) const {
@@ -202,11 +209,24 @@ Result<std::vector<int64_t>> Admin::Impl::offsets_at(const std::string& topic, i
   return offsets;
 }
 
+Result<rd_kafka_t*> Admin::Impl::reader_of(const std::string& group) {
+  const std::lock_guard lock(mutex);
+  auto& reader = readers[group];
+  if (!reader) {
+    ASSIGN_OR_RETURN(auto conf, make_conf(config));
+    RETURN_IF_ERROR(set(*conf, "group.id", group));
+    RETURN_IF_ERROR(set(*conf, "allow.auto.create.topics", "false"));
+    RETURN_IF_ERROR(set_extra(*conf, config));
+    ASSIGN_OR_RETURN(reader, make_client(ClientType::kConsumer, std::move(conf), config));
+  }
+  return reader.get();
+}
+
 Admin::Admin(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Admin::~Admin() = default;
 
 Result<std::unique_ptr<Admin>> Admin::create(const ClientConfig& config, const Options& options) {
-  auto impl = std::make_unique<Impl>(broker_list(config), options);
+  auto impl = std::make_unique<Impl>(config, options);
   ASSIGN_OR_RETURN(auto conf, make_conf(config));
   RETURN_IF_ERROR(set(*conf, "allow.auto.create.topics", "false"));
   RETURN_IF_ERROR(set_extra(*conf, config));
@@ -325,27 +345,20 @@ Result<std::vector<PartitionOffsets>> Admin::list_offsets(const std::string& top
   return offsets;
 }
 
-Result<std::vector<TopicOffset>> Admin::group_offsets(const std::string& group) {
-  const GroupOffsetsHandle request(rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), nullptr));
-  ASSIGN_OR_RETURN(const auto answer,
-                   impl_->ask(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS,
-                              fmt::format("kafka: offsets of group {}", group),
-                              [&](auto* client, auto* options, auto* queue) {
-                                auto* raw = request.get();
-                                rd_kafka_ListConsumerGroupOffsets(client, &raw, 1, options, queue);
-                              }));
-  size_t count = 0;
-  const auto** const results = rd_kafka_ListConsumerGroupOffsets_result_groups(
-      rd_kafka_event_ListConsumerGroupOffsets_result(answer.get()), &count);
-  RETURN_IF_ERROR(first_error(results, count, "offsets of"));
+Result<std::vector<TopicOffset>> Admin::group_offsets(const std::string& group,
+                                                      std::span<const TopicPartition> partitions) {
+  const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
+  for (const auto& [topic, partition] : partitions) {
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition.get());
+  }
+  ASSIGN_OR_RETURN(rd_kafka_t* const reader, impl_->reader_of(group));
+  const auto context = fmt::format("kafka: offsets of group {} at {}", group, impl_->brokers);
+  const auto error = rd_kafka_committed(reader, list.get(), to_timeout(impl_->options.timeout));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(error, context));
   std::vector<TopicOffset> offsets;
-  for (const auto* result : std::span(results, count)) {
-    const auto* const list = rd_kafka_group_result_partitions(result);
-    if (!list) continue;
-    for (const auto& each : std::span(list->elems, static_cast<size_t>(list->cnt))) {
-      if (each.offset < 0) continue;
-      offsets.push_back({each.topic, Partition(each.partition), Offset(each.offset)});
-    }
+  for (const auto& each : std::span(list->elems, static_cast<size_t>(list->cnt))) {
+    if (each.err != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(each.err, context));
+    if (each.offset >= 0) offsets.push_back({each.topic, Partition(each.partition), Offset(each.offset)});
   }
   std::ranges::sort(offsets);
   return offsets;

@@ -66,8 +66,9 @@ class Admin {
 
   // Begin and end of each partition, in order of partition. Errors: kNotFound.
   Result<std::vector<PartitionOffsets>> list_offsets(const std::string& topic);
-  // All that the group ever committed, sorted; empty if the group is unknown.
-  Result<std::vector<TopicOffset>> group_offsets(const std::string& group);
+  // What the group committed of these partitions, sorted; without those it never committed.
+  Result<std::vector<TopicOffset>> group_offsets(const std::string& group,
+                                                 std::span<const TopicPartition> partitions);
   // Errors: kNotFound, kConflict if it still has members.
   Result<void> delete_group(const std::string& group);
 

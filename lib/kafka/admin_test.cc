@@ -123,7 +123,8 @@ class AssignAll : public GroupListener {
 TEST_P(AdminOnRealBroker, GroupOffsets) {
   const auto topic = cluster_.create_topic(2);
   const auto group = cluster_.unique_name("group");
-  EXPECT_TRUE(admin_->group_offsets(group).value().empty());
+  const std::vector<TopicPartition> both{{topic, Partition(0)}, {topic, Partition(1)}};
+  EXPECT_TRUE(admin_->group_offsets(group, both).value().empty());
   EXPECT_EQ(admin_->delete_group(group).error().code, ErrorCode::kNotFound);
 
   AssignAll listener;
@@ -137,12 +138,12 @@ TEST_P(AdminOnRealBroker, GroupOffsets) {
                                          {topic, Partition(1), Offset(0)}};
   const auto committed = (*consumer)->commit(offsets, CommitMode::kSync);
   ASSERT_TRUE(committed) << committed.error().message;
-  EXPECT_EQ(admin_->group_offsets(group).value(), offsets);
+  EXPECT_EQ(admin_->group_offsets(group, both).value(), offsets);
   EXPECT_EQ(admin_->delete_group(group).error().code, ErrorCode::kConflict);
   (*consumer)->close();
   const auto deleted = admin_->delete_group(group);
   EXPECT_TRUE(deleted) << deleted.error().message;
-  EXPECT_TRUE(admin_->group_offsets(group).value().empty());
+  EXPECT_TRUE(admin_->group_offsets(group, both).value().empty());
 }
 
 }  // namespace

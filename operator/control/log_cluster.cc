@@ -67,8 +67,8 @@ Result<void> LogCluster::observe(const model::SearchIndex& index,
     if (topic == dead_letters || topic.starts_with(prefix + "log-")) own.insert(topic);
   }
   RETURN_IF_ERROR(observe_topics(sources, seen));
-  RETURN_IF_ERROR(observe_groups(names.route_groups, seen));
-  RETURN_IF_ERROR(observe_groups(names.fold_groups, seen));
+  RETURN_IF_ERROR(observe_groups(names.route_groups, sources, seen));
+  RETURN_IF_ERROR(observe_groups(names.fold_groups, own, seen));
   return observe_topics(own, seen);
 }
 
@@ -88,9 +88,15 @@ Result<void> LogCluster::observe_topics(const std::set<std::string>& names,
 }
 
 Result<void> LogCluster::observe_groups(const std::set<std::string>& names,
+                                        const std::set<std::string>& topics,
                                         plan::ObservedIndex& seen) {
+  std::vector<kafka::TopicPartition> partitions;
+  for (const auto& topic : topics) {
+    ASSIGN_OR_RETURN(const auto count, admin_->partition_count(topic));
+    for (int32_t p = 0; p < count.value_or(0); ++p) partitions.push_back({topic, Partition(p)});
+  }
   for (const auto& name : names) {
-    ASSIGN_OR_RETURN(const auto offsets, admin_->group_offsets(name));
+    ASSIGN_OR_RETURN(const auto offsets, admin_->group_offsets(name, partitions));
     for (const auto& one : offsets) {
       auto& committed = seen.groups[name][one.topic];
       const auto partition = static_cast<size_t>(one.partition.get());

@@ -39,7 +39,8 @@ class LogCluster {
              std::unique_ptr<kafka::Admin> admin);
 
   Result<void> observe_topics(const std::set<std::string>& names, plan::ObservedIndex& seen);
-  Result<void> observe_groups(const std::set<std::string>& names, plan::ObservedIndex& seen);
+  Result<void> observe_groups(const std::set<std::string>& names,
+                              const std::set<std::string>& topics, plan::ObservedIndex& seen);
 
   const model::KafkaSpec spec_;
   const kafka::ClientConfig config_;
