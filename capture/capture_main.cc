@@ -60,8 +60,7 @@ Result<SessionOptions> session_options(const model::CaptureConfig& config,
     const size_t dot = table.table.find('.');
     if (dot == std::string::npos) {
       return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("table {} has no schema; write public.{}", table.table,
-                              table.table));
+                  fmt::format("table {} has no schema; write public.{}", table.table, table.table));
     }
     options.wanted.tables.push_back(
         {table.table.substr(0, dot), table.table.substr(dot + 1), table.topic});
@@ -84,9 +83,9 @@ void wait_for(std::chrono::milliseconds time, const std::stop_token& stop) {
 Result<void> run_sessions(const model::CaptureConfig& config, const model::SecretStore& secrets,
                           CaptureMetrics& metrics, http::Health& health,
                           const std::stop_token& stop) {
-  Backoff backoff({.first = std::chrono::milliseconds(200),
-                   .longest = std::chrono::milliseconds(15'000)},
-                  std::random_device{}());
+  Backoff backoff(
+      {.first = std::chrono::milliseconds(200), .longest = std::chrono::milliseconds(15'000)},
+      std::random_device{}());
   bool ever_started = false;
   std::string last_reason;
   while (!stop.stop_requested()) {
@@ -97,9 +96,8 @@ Result<void> run_sessions(const model::CaptureConfig& config, const model::Secre
       backoff.reset();
     };
     auto options = session_options(config, secrets);
-    const Result<void> ended =
-        options ? run_session(*options, metrics, health, started, stop)
-                : Result<void>(std::unexpected(options.error()));
+    const Result<void> ended = options ? run_session(*options, metrics, health, started, stop)
+                                       : Result<void>(std::unexpected(options.error()));
     if (stop.stop_requested()) {
       return ended || ended.error().code == ErrorCode::kCancelled ? Result<void>{} : ended;
     }

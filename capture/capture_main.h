@@ -8,8 +8,8 @@
 namespace searchsync::capture {
 
 struct CaptureOptions {
-  std::string config;        // a file: model::CaptureConfig as JSON
-  std::string secrets;       // a folder; empty: the environment only
+  std::string config;   // a file: model::CaptureConfig as JSON
+  std::string secrets;  // a folder; empty: the environment only
   std::string listen = "127.0.0.1:0";
   std::string address_file;  // empty: none
 };

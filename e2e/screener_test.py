@@ -120,12 +120,14 @@ class Faults:
         """SIGSTOP, until Kafka has given its work away; then it wakes up as a zombie."""
         group = f"searchsync.default.{INDEX}.fold-{self._product.index(INDEX)['generation']}"
         victim = self._rng.choice(self._product.children("worker"))
-        members = records.group_members(self._stack.kafka, group)
+        self._product.wait(
+            "all workers in the group, and nobody else",
+            lambda: records.group_members(self._stack.kafka, group) == _WORKERS, _RECOVER_SECONDS)
         victim.pause()
         try:
             self._product.wait(
                 "loss of the paused worker's partitions",
-                lambda: records.group_members(self._stack.kafka, group) < members,
+                lambda: records.group_members(self._stack.kafka, group) < _WORKERS,
                 _RECOVER_SECONDS)
         finally:
             victim.resume()

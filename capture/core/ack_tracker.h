@@ -14,9 +14,9 @@
 namespace searchsync::capture {
 
 // The transactions that the stream delivered and that may still be asked for again, oldest first:
-// which of their records Kafka acknowledged, and whether queries see them yet. A transaction is done
-// when it has been received whole, all its records are acknowledged and it is known to be visible;
-// then its effects on the state apply, in order.
+// which of their records Kafka acknowledged, and whether queries see them yet. A transaction is
+// done when it has been received whole, all its records are acknowledged and it is known to be
+// visible; then its effects on the state apply, in order.
 //
 // That it has to be visible is what lets a snapshot chunk trust the stream after a restart: see
 // docs/decisions/0001-capture-positions.md.
@@ -50,8 +50,8 @@ class AckTracker {
   void acknowledged(uint64_t number);
   void seen_by(const XidSnapshot& snapshot);
 
-  // The transactions that touched the table, or still may, and that a snapshot taken from now on may
-  // not see.
+  // The transactions that touched the table, or still may, and that a snapshot taken from now on
+  // may not see.
   std::vector<uint32_t> maybe_hidden(size_t table) const;
   bool waits_for_visibility() const { return invisible_ > 0; }
 
@@ -62,8 +62,8 @@ class AckTracker {
 
  private:
   std::deque<Transaction> transactions_;
-  uint64_t first_ = 1;     // the number of the oldest
-  size_t invisible_ = 0;   // complete, touched a table, and not yet seen
+  uint64_t first_ = 1;    // the number of the oldest
+  size_t invisible_ = 0;  // complete, touched a table, and not yet seen
 };
 
 }  // namespace searchsync::capture

@@ -15,7 +15,8 @@ namespace searchsync::capture {
 // since the chunk was asked for.
 class ChunkWindow {
  public:
-  // How many keys touched before the rows are there are remembered; past it the chunk is read again.
+  // How many keys touched before the rows are there are remembered; past it the chunk is read
+  // again.
   static constexpr size_t kTouchedMax = 200'000;
 
   void touch(std::string_view key);

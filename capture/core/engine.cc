@@ -36,8 +36,9 @@ Result<void> Engine::on_message(std::string_view bytes, int64_t now_ms) {
   const auto* logical = std::get_if<pgoutput::LogicalMessage>(&message);
   if (ignored || (logical != nullptr && !logical->transactional)) return {};
   if (begins == tracker_.receiving()) {
-    return fail(ErrorCode::kInternal, "pgoutput: a change outside of a transaction, or a "
-                                      "transaction inside of another");
+    return fail(ErrorCode::kInternal,
+                "pgoutput: a change outside of a transaction, or a "
+                "transaction inside of another");
   }
   return std::visit(
       [&]<class M>(const M& m) -> Result<void> {
@@ -94,8 +95,7 @@ void Engine::on_snapshot(const XidSnapshot& snapshot) {
 
 bool Engine::wants_snapshot() const {
   const auto waits = [](const Table& table) { return table.behind_barrier; };
-  return snapshot_needed_ || tracker_.waits_for_visibility() ||
-         std::ranges::any_of(tables_, waits);
+  return snapshot_needed_ || tracker_.waits_for_visibility() || std::ranges::any_of(tables_, waits);
 }
 
 void Engine::pop_done() {
@@ -165,9 +165,10 @@ std::string Engine::key_fault(const Table& table, const pgoutput::Relation& rela
     return fmt::format("({})", fmt::join(columns, ", "));
   };
   if (relation.identity == pgoutput::ReplicaIdentity::kNothing) {
-    return fmt::format("its replica identity is nothing; run ALTER TABLE {} REPLICA IDENTITY "
-                       "DEFAULT, then restart capture",
-                       name);
+    return fmt::format(
+        "its replica identity is nothing; run ALTER TABLE {} REPLICA IDENTITY "
+        "DEFAULT, then restart capture",
+        name);
   }
   std::vector<std::string> identity;
   std::vector<std::string> columns;
@@ -181,10 +182,11 @@ std::string Engine::key_fault(const Table& table, const pgoutput::Relation& rela
     return std::ranges::find(there, column) != there.end();
   };
   if (std::ranges::all_of(key, found) && (full || key.size() == identity.size())) return {};
-  return fmt::format("its key was {} and is now {}: records of the topic would change their keys; "
-                     "give it back its key, or remove the table and add it under another topic, "
-                     "then restart capture",
-                     listed(key), identity.empty() ? "missing" : listed(identity));
+  return fmt::format(
+      "its key was {} and is now {}: records of the topic would change their keys; "
+      "give it back its key, or remove the table and add it under another topic, "
+      "then restart capture",
+      listed(key), identity.empty() ? "missing" : listed(identity));
 }
 
 Result<void> Engine::on_relation(const pgoutput::Relation& relation) {

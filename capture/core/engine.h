@@ -15,8 +15,8 @@
 #include "capture/core/pgoutput.h"
 #include "capture/core/row_batch.h"
 #include "capture/core/seams.h"
-#include "capture/core/state.h"
 #include "capture/core/stash.h"
+#include "capture/core/state.h"
 #include "capture/core/xid_snapshot.h"
 #include "lib/base/error.h"
 #include "lib/postgres/lsn.h"
@@ -63,17 +63,17 @@ struct TableCounters {
 // One session: from the state that is saved, until the connection ends. Pure: no clock, socket or
 // thread; everything from outside comes as an argument or through the seams. Not thread-safe.
 //
-// A chunk: next_chunk() → rows are read → on_chunk() → a mark with chunk_mark() as its content is
-// committed through pg_logical_emit_message(true, kMarkPrefix, …) → the mark arrives in the stream →
-// the rows that the stream did not touch in between are written.
+// A chunk: next_chunk(), the rows are read, on_chunk(), a mark is committed through
+// pg_logical_emit_message(true, kMarkPrefix, chunk_mark()), it arrives in the stream, and the rows
+// that the stream did not touch in between are written.
 class Engine {
  public:
   static constexpr std::string_view kMarkPrefix = "searchsync";
 
   struct Options {
-    std::string version;   // of this program
+    std::string version;  // of this program
     std::string database;
-    std::string nonce;     // unlike that of any session before
+    std::string nonce;  // unlike that of any session before
     // Taken after the slot and the publication were as they are now.
     XidSnapshot barrier;
     size_t chunk_bytes = 4 << 20;
@@ -155,8 +155,8 @@ class Engine {
   Result<void> on_delete(const pgoutput::Delete& removed);
   Result<void> on_truncate(const pgoutput::Truncate& truncate);
   Result<void> write_insert(const RowForm& form, pgoutput::Tuple after);
-  Result<void> write_update(const RowForm& form, pgoutput::OldForm old_form,
-                            pgoutput::Tuple before, pgoutput::Tuple after);
+  Result<void> write_update(const RowForm& form, pgoutput::OldForm old_form, pgoutput::Tuple before,
+                            pgoutput::Tuple after);
   Result<void> write_delete(const RowForm& form, pgoutput::OldForm old_form,
                             pgoutput::Tuple before);
   Result<void> write_row(const RowForm& form, Op op, pgoutput::Tuple before, pgoutput::Tuple after);

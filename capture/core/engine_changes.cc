@@ -14,8 +14,7 @@ using pgoutput::Tuple;
 
 // The row has a text in each column of the key.
 bool has_key(const RowForm& form, Tuple row) {
-  return std::ranges::all_of(form.key,
-                             [&](size_t k) { return row[k].kind == Cell::Kind::kText; });
+  return std::ranges::all_of(form.key, [&](size_t k) { return row[k].kind == Cell::Kind::kText; });
 }
 
 bool same_key(const RowForm& form, Tuple a, Tuple b) {
@@ -39,10 +38,8 @@ void Engine::touch(size_t table, std::string_view key) {
 }
 
 SourceBlock::Facts Engine::facts(Position position, bool snapshot) const {
-  return {.time_us = begin_.commit_us,
-          .xid = begin_.xid,
-          .position = position,
-          .snapshot = snapshot};
+  return {
+      .time_us = begin_.commit_us, .xid = begin_.xid, .position = position, .snapshot = snapshot};
 }
 
 Result<void> Engine::stash_if_needed(bool& stashed, const RowForm& form, Stash::Change change) {
@@ -70,8 +67,8 @@ Result<void> Engine::on_insert(const pgoutput::Insert& insert) {
     return bad_row("an insert does not fit its relation");
   }
   bool stashed = false;
-  RETURN_IF_ERROR(stash_if_needed(stashed, *form, {Stash::Kind::kInsert, OldForm::kNone, {},
-                                                   insert.after}));
+  RETURN_IF_ERROR(
+      stash_if_needed(stashed, *form, {Stash::Kind::kInsert, OldForm::kNone, {}, insert.after}));
   return stashed ? Result<void>{} : write_insert(*form, insert.after);
 }
 
@@ -94,8 +91,8 @@ Result<void> Engine::on_update(const pgoutput::Update& update) {
   }
   if (!has_key(*form, completed_)) return bad_row("an update has no key");
   bool stashed = false;
-  RETURN_IF_ERROR(stash_if_needed(stashed, *form, {Stash::Kind::kUpdate, update.old_form,
-                                                   update.before, completed_}));
+  RETURN_IF_ERROR(stash_if_needed(
+      stashed, *form, {Stash::Kind::kUpdate, update.old_form, update.before, completed_}));
   if (stashed) return {};
   return write_update(*form, update.old_form, update.before, completed_);
 }
@@ -107,8 +104,8 @@ Result<void> Engine::on_delete(const pgoutput::Delete& removed) {
     return bad_row("a delete does not fit its relation");
   }
   bool stashed = false;
-  RETURN_IF_ERROR(stash_if_needed(stashed, *form, {Stash::Kind::kDelete, removed.old_form,
-                                                   removed.before, {}}));
+  RETURN_IF_ERROR(stash_if_needed(stashed, *form,
+                                  {Stash::Kind::kDelete, removed.old_form, removed.before, {}}));
   return stashed ? Result<void>{} : write_delete(*form, removed.old_form, removed.before);
 }
 
@@ -201,10 +198,12 @@ Result<void> Engine::write_stashed(size_t index, const Stash::Completion& comple
     }
   }
   switch (change.kind) {
-    case Stash::Kind::kInsert: return write_insert(form, completed_);
+    case Stash::Kind::kInsert:
+      return write_insert(form, completed_);
     case Stash::Kind::kUpdate:
       return write_update(form, change.old_form, change.before, completed_);
-    case Stash::Kind::kDelete: return write_delete(form, change.old_form, change.before);
+    case Stash::Kind::kDelete:
+      return write_delete(form, change.old_form, change.before);
   }
   CHECK(false, "a stashed change of no kind");
 }
@@ -220,9 +219,8 @@ Result<void> Engine::on_truncate(const pgoutput::Truncate& truncate) {
     const Position position = next_position(table);
     // Those that this very truncate deleted once, too: an older record may have come again since.
     const Position below{.epoch = position.epoch, .lsn = position.lsn + 1};
-    RETURN_IF_ERROR(outlet_.each_live_key(table, below, [&](std::string_view key) {
-      return delete_key(table, key, position);
-    }));
+    RETURN_IF_ERROR(outlet_.each_live_key(
+        table, below, [&](std::string_view key) { return delete_key(table, key, position); }));
   }
   return {};
 }

@@ -27,10 +27,8 @@ std::optional<ChunkRequest> Engine::next_chunk() {
       continue;
     }
     chunk_.emplace();
-    chunk_->request = {.id = ++chunks_,
-                       .table = i,
-                       .after = state.last_key,
-                       .rows_max = chunk_rows(table)};
+    chunk_->request = {
+        .id = ++chunks_, .table = i, .after = state.last_key, .rows_max = chunk_rows(table)};
     chunk_->must_see = tracker_.maybe_hidden(i);
     return chunk_->request;
   }
@@ -92,8 +90,7 @@ void Engine::on_chunk_failed(uint64_t id, const Error& error) {
   if (!chunk_ || chunk_->request.id != id) return;
   const size_t table = chunk_->request.table;
   chunk_.reset();
-  stop(table, fmt::format("it cannot be read: {}; mend that, then restart capture",
-                          error.message));
+  stop(table, fmt::format("it cannot be read: {}; mend that, then restart capture", error.message));
 }
 
 Result<void> Engine::on_mark(std::string_view content) {
@@ -141,10 +138,9 @@ Result<void> Engine::write_chunk_row(Chunk& chunk, size_t row, Position position
 
 // Keys that an earlier epoch wrote and this one did not are rows that vanished while nobody looked.
 Result<void> Engine::sweep(size_t table, Position position) {
-  return outlet_.each_live_key(table, {.epoch = position.epoch, .lsn = 0},
-                               [&](std::string_view key) {
-                                 return delete_key(table, key, position);
-                               });
+  return outlet_.each_live_key(
+      table, {.epoch = position.epoch, .lsn = 0},
+      [&](std::string_view key) { return delete_key(table, key, position); });
 }
 
 }  // namespace searchsync::capture

@@ -26,7 +26,8 @@ class ListOutlet final : public Outlet {
  public:
   Result<void> append(size_t, std::string_view key, std::optional<std::string_view> value,
                       uint64_t) override {
-    records.push_back({std::string(key), value ? std::optional(std::string(*value)) : std::nullopt});
+    records.push_back(
+        {std::string(key), value ? std::optional(std::string(*value)) : std::nullopt});
     return {};
   }
   Result<void> each_live_key(size_t, Position below,
@@ -95,9 +96,15 @@ class EngineTest : public testing::Test {
   uint32_t xid_ = 0;
 };
 
-wire::Row row(const char* id, const char* large) { return {Cell::of(id), Cell::of(large)}; }
-wire::Row key(const char* id) { return {Cell::of(id), Cell::null()}; }
-wire::Row unchanged(const char* id) { return {Cell::of(id), Cell::unchanged()}; }
+wire::Row row(const char* id, const char* large) {
+  return {Cell::of(id), Cell::of(large)};
+}
+wire::Row key(const char* id) {
+  return {Cell::of(id), Cell::null()};
+}
+wire::Row unchanged(const char* id) {
+  return {Cell::of(id), Cell::unchanged()};
+}
 
 TEST_F(EngineTest, AnEnvelopeIsDebeziums) {
   transaction({wire::insert(7, row("1", "x"))});

@@ -22,9 +22,14 @@ void append_number(std::string& out, std::integral auto value) {
 void append_cell(std::string& out, const ColumnForm& column, const Cell& cell) {
   out += column.label;
   switch (cell.kind) {
-    case Cell::Kind::kText: append_json_value(out, column.type, cell.text); return;
-    case Cell::Kind::kNull: out += "null"; return;
-    case Cell::Kind::kUnchanged: CHECK(false, "column {} was not completed", column.name);
+    case Cell::Kind::kText:
+      append_json_value(out, column.type, cell.text);
+      return;
+    case Cell::Kind::kNull:
+      out += "null";
+      return;
+    case Cell::Kind::kUnchanged:
+      CHECK(false, "column {} was not completed", column.name);
   }
 }
 
@@ -42,11 +47,12 @@ void FormHash::add(std::string_view column, uint32_t type) {
   append_number(columns_, type);
 }
 
-std::string FormHash::text() const { return stable_hash_hex(columns_, 16); }
+std::string FormHash::text() const {
+  return stable_hash_hex(columns_, 16);
+}
 
-SourceBlock::SourceBlock(std::string_view version, std::string_view name,
-                         std::string_view database, std::string_view schema,
-                         std::string_view table) {
+SourceBlock::SourceBlock(std::string_view version, std::string_view name, std::string_view database,
+                         std::string_view schema, std::string_view table) {
   head_ = "{\"version\":";
   append_json_string(head_, version);
   head_ += ",\"connector\":\"postgresql\",\"name\":";

@@ -34,10 +34,10 @@ std::multiset<std::string> alive(const std::vector<Record>& records, uint64_t be
 
 TEST(LiveKeys, TheLastRecordAndTheHighestBothCount) {
   const std::vector<Record> records = {
-      {"row", Kind::kRow, 5},      {"gone", Kind::kRow, 5},    {"gone", Kind::kDelete, 6},
-      {"gone", Kind::kTombstone, 0}, {"again", Kind::kRow, 5}, {"again", Kind::kDelete, 6},
+      {"row", Kind::kRow, 5},         {"gone", Kind::kRow, 5},  {"gone", Kind::kDelete, 6},
+      {"gone", Kind::kTombstone, 0},  {"again", Kind::kRow, 5}, {"again", Kind::kDelete, 6},
       {"again", Kind::kTombstone, 0}, {"again", Kind::kRow, 5}, {"back", Kind::kRow, 7},
-      {"back", Kind::kDelete, 4},  {"new", Kind::kRow, 20}};
+      {"back", Kind::kDelete, 4},     {"new", Kind::kRow, 20}};
   EXPECT_EQ(alive(records, 10), std::multiset<std::string>({"again", "back", "row"}));
 }
 

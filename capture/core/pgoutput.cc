@@ -20,8 +20,12 @@ Result<void> read_tuple(BytesReader& reader, std::vector<Cell>& cells) {
     const uint8_t kind = reader.u8();
     if (!reader.ok()) break;
     switch (kind) {
-      case 'n': cells.push_back({Cell::Kind::kNull, {}}); break;
-      case 'u': cells.push_back({Cell::Kind::kUnchanged, {}}); break;
+      case 'n':
+        cells.push_back({Cell::Kind::kNull, {}});
+        break;
+      case 'u':
+        cells.push_back({Cell::Kind::kUnchanged, {}});
+        break;
       case 't': {
         const uint32_t size = reader.u32();
         cells.push_back({Cell::Kind::kText, reader.take(size)});
@@ -29,7 +33,8 @@ Result<void> read_tuple(BytesReader& reader, std::vector<Cell>& cells) {
       }
       case 'b':
         return fail(ErrorCode::kUnsupported, "pgoutput sent a value in binary form, unasked");
-      default: return reader.malformed(fmt::format("unknown kind of value 0x{:02x}", kind));
+      default:
+        return reader.malformed(fmt::format("unknown kind of value 0x{:02x}", kind));
     }
   }
   if (!reader.ok()) return reader.malformed("the row ends early");
@@ -138,14 +143,21 @@ Result<Message> Decoder::decode(std::string_view bytes) {
       if (!reader.ok()) return reader.malformed("the commit ends early");
       return commit;
     }
-    case 'R': return read_relation(reader, columns_);
-    case 'I': return read_insert(reader, after_);
-    case 'U': return read_update(reader, before_, after_);
-    case 'D': return read_delete(reader, before_);
-    case 'T': return read_truncate(reader, relations_);
-    case 'M': return read_logical_message(reader);
+    case 'R':
+      return read_relation(reader, columns_);
+    case 'I':
+      return read_insert(reader, after_);
+    case 'U':
+      return read_update(reader, before_, after_);
+    case 'D':
+      return read_delete(reader, before_);
+    case 'T':
+      return read_truncate(reader, relations_);
+    case 'M':
+      return read_logical_message(reader);
     case 'O':
-    case 'Y': return Ignored{};
+    case 'Y':
+      return Ignored{};
     default:
       if (!reader.ok()) return reader.malformed("empty");
       return reader.malformed(fmt::format("unknown message 0x{:02x}", kind));

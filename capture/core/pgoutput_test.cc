@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 #include <vector>
 
@@ -43,9 +44,8 @@ TEST(Decoder, ARelation) {
 
 TEST(Decoder, RowsKeepTheirCells) {
   Decoder decoder;
-  const std::string bytes = wire::update(
-      9, 'K', {wire::Cell::of("1"), wire::Cell::null()},
-      {wire::Cell::of("2"), wire::Cell::unchanged()});
+  const std::string bytes = wire::update(9, 'K', {wire::Cell::of("1"), wire::Cell::null()},
+                                         {wire::Cell::of("2"), wire::Cell::unchanged()});
   const auto message = decoder.decode(bytes);
   ASSERT_TRUE(message);
   const auto& update = std::get<Update>(*message);
@@ -103,6 +103,22 @@ TEST(Decoder, HostileMessagesAreRefused) {
   const std::string huge = "I" + wire::number(9, 4) + "N" + wire::number(1, 2) + "t" +
                            wire::number(0xFFFFFFFF, 4) + "abc";
   EXPECT_FALSE(decoder.decode(huge));
+}
+
+TEST(Decoder, DamagedMessagesAreDecodedOrRefused) {
+  Decoder decoder;
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 100'000; ++i) {
+    std::vector<std::string> all = samples();
+    std::string bytes = all[random() % all.size()];
+    for (uint64_t changes = 1 + random() % 4; changes > 0; --changes) {
+      bytes[random() % bytes.size()] = static_cast<char>(random());
+    }
+    bytes.resize(1 + random() % bytes.size());
+    // A copy of the exact size, so that reading past its end is noticed.
+    const std::vector<char> exact(bytes.begin(), bytes.end());
+    (void)decoder.decode({exact.data(), exact.size()});
+  }
 }
 
 }  // namespace

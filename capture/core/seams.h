@@ -39,9 +39,9 @@ class Outlet {
  public:
   virtual ~Outlet() = default;
 
-  // Appends a record, in the order of the calls for each key. Engine::on_acknowledged(token) follows.
-  // May block while too much is in flight, and acknowledge other records meanwhile: not before it
-  // returns, though.
+  // Appends a record, in the order of the calls for each key. Engine::on_acknowledged(token)
+  // follows. May block while too much is in flight, and acknowledge other records meanwhile: not
+  // before it returns, though.
   virtual Result<void> append(size_t table, std::string_view key,
                               std::optional<std::string_view> value, uint64_t token) = 0;
 

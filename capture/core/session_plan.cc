@@ -14,8 +14,9 @@ std::string why_new_slot(const std::optional<CaptureState>& saved, const Session
                        saved->timeline, facts.timeline);
   }
   if (saved->flushed > facts.written) {
-    return fmt::format("the database's log ends at {}, before {} that was captured: it was restored",
-                       postgres::to_string(facts.written), postgres::to_string(saved->flushed));
+    return fmt::format(
+        "the database's log ends at {}, before {} that was captured: it was restored",
+        postgres::to_string(facts.written), postgres::to_string(saved->flushed));
   }
   if (!facts.slot.exists) return "the replication slot is gone";
   if (facts.slot.lost) {
@@ -72,12 +73,12 @@ SessionPlan plan_session(const std::optional<CaptureState>& saved, const Session
     TableState state;
     if (!old || old->topic != table.topic) {
       state = first_state(table);
-    } else if (const std::string why = plan.new_slot_reason.empty() ? why_new_epoch(*old, table)
-                                                                    : plan.new_slot_reason;
+    } else if (const std::string why =
+                   plan.new_slot_reason.empty() ? why_new_epoch(*old, table) : plan.new_slot_reason;
                !why.empty()) {
       state = next_epoch(*old, table);
-      plan.notes.push_back(fmt::format("table {} begins epoch {} with a new snapshot: {}", name,
-                                       state.epoch, why));
+      plan.notes.push_back(
+          fmt::format("table {} begins epoch {} with a new snapshot: {}", name, state.epoch, why));
     } else {
       state = *old;
       if (state.form != table.form) {
@@ -89,10 +90,8 @@ SessionPlan plan_session(const std::optional<CaptureState>& saved, const Session
       }
     }
     plan.state.tables[name] = state;
-    plan.tables.push_back({.schema = table.schema,
-                           .name = table.name,
-                           .source_name = {},
-                           .state = std::move(state)});
+    plan.tables.push_back(
+        {.schema = table.schema, .name = table.name, .source_name = {}, .state = std::move(state)});
     const std::string suffix = "." + name;
     CapturedTable& captured = plan.tables.back();
     captured.source_name = table.topic.ends_with(suffix) && table.topic.size() > suffix.size()

@@ -18,8 +18,8 @@ struct TableFacts {
   std::string topic;
   std::vector<std::string> key_columns;  // in key order
   std::string form;                      // FormHash
-  // The highest epoch of a record in its topic, 0 if no record has one; nullopt: the topic is empty.
-  // Only asked for where the saved state does not know the table.
+  // The highest epoch of a record in its topic, 0 if no record has one; nullopt: the topic is
+  // empty. Only asked for where the saved state does not know the table.
   std::optional<uint64_t> topic_epoch;
 };
 
@@ -44,12 +44,13 @@ struct SessionPlan {
   // Not empty: why the slot has to be made anew. Then every table begins a new epoch.
   std::string new_slot_reason;
   std::vector<CapturedTable> tables;
-  CaptureState state;  // what has to be saved before the first record; `flushed` is to be set to the
-                       // new slot's place, if it is new
+  CaptureState state;  // what has to be saved before the first record; `flushed` is to be set to
+                       // the new slot's place, if it is new
   std::vector<std::string> notes;  // for people: what begins anew and why
 };
 
-// Pure: the same facts give the same plan. `saved`: nullopt if nothing was ever saved, or it is lost.
+// Pure: the same facts give the same plan. `saved`: nullopt if nothing was ever saved, or it is
+// lost.
 SessionPlan plan_session(const std::optional<CaptureState>& saved, const SessionFacts& facts);
 
 }  // namespace searchsync::capture

@@ -33,7 +33,9 @@ CaptureState saved() {
   return state;
 }
 
-const TableState& table(const SessionPlan& plan) { return plan.state.tables.at("public.t"); }
+const TableState& table(const SessionPlan& plan) {
+  return plan.state.tables.at("public.t");
+}
 
 TEST(SessionPlan, TheFirstSessionMakesASlotAndASnapshot) {
   const SessionPlan plan = plan_session(std::nullopt, facts());

@@ -14,9 +14,9 @@
 #include "capture/core/testing/fake_postgres.h"
 #include "capture/core/testing/fake_topic.h"
 
-// Random histories of one table through the engine: transactions, chunks in between, crashes anywhere,
-// a slot that gets lost. Once all is quiet the topic is the table, read in either way: by the last
-// record of each key, and by that with the highest position.
+// Random histories of one table through the engine: transactions, chunks in between, crashes
+// anywhere, a slot that gets lost. Once all is quiet the topic is the table, read in either way: by
+// the last record of each key, and by that with the highest position.
 //
 // SEARCHSYNC_SEED=n runs one history, SEARCHSYNC_HISTORIES=n that many.
 
@@ -25,8 +25,7 @@ namespace {
 
 class History {
  public:
-  explicit History(uint64_t seed)
-      : random_(seed), postgres_(seed * 3 + 1), topic_(seed * 5 + 2) {}
+  explicit History(uint64_t seed) : random_(seed), postgres_(seed * 3 + 1), topic_(seed * 5 + 2) {}
 
   void run() {
     for (int i = 0; i < 60; ++i) postgres_.client_step();
@@ -63,8 +62,10 @@ class History {
     saving_.reset();
     reading_.reset();
     answer_.reset();
-    Engine::Options options{.version = "1", .database = "db",
-                            .nonce = std::to_string(++sessions_), .barrier = postgres_.snapshot()};
+    Engine::Options options{.version = "1",
+                            .database = "db",
+                            .nonce = std::to_string(++sessions_),
+                            .barrier = postgres_.snapshot()};
     options.chunk_rows_first = 1 + pick(4);
     options.chunk_bytes = 16 + pick(100);
     options.stash_rows_max = 1 + pick(5);

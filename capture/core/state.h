@@ -30,10 +30,10 @@ struct TableState {
   std::vector<std::string> key_columns;  // in key order
   std::string form;                      // a hash of its columns' names and types; empty: unknown
   SnapshotPhase phase = SnapshotPhase::kRunning;
-  std::vector<std::string> last_key;     // rows up to this key are in the topic; empty: none
-  uint64_t rows = 0;                     // of the snapshot, so far
-  bool sweep = false;  // the topic has keys of an earlier epoch: those not seen again are deleted
-  bool left = false;   // no longer captured; if it comes back, it begins a new epoch
+  std::vector<std::string> last_key;  // rows up to this key are in the topic; empty: none
+  uint64_t rows = 0;                  // of the snapshot, so far
+  bool sweep = false;   // the topic has keys of an earlier epoch: those not seen again are deleted
+  bool left = false;    // no longer captured; if it comes back, it begins a new epoch
   std::string stopped;  // why it is not captured; the same then
 
   friend bool operator==(const TableState&, const TableState&) = default;

@@ -41,11 +41,21 @@ constexpr std::array<bool, 256> kPlain = plain_bytes();
 
 void append_control(std::string& out, unsigned char c) {
   switch (c) {
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    case '\b': out += "\\b"; return;
-    case '\f': out += "\\f"; return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    case '\b':
+      out += "\\b";
+      return;
+    case '\f':
+      out += "\\f";
+      return;
     default:
       out += "\\u00";
       out += kHexDigits[c >> 4];
@@ -168,14 +178,17 @@ void append_number(std::string& out, std::string_view text) {
 
 void append_scalar(std::string& out, ValueKind kind, std::string_view text) {
   switch (kind) {
-    case ValueKind::kText: break;
+    case ValueKind::kText:
+      break;
     case ValueKind::kBool:
       if (text == "t" || text == "f") {
         out += text == "t" ? "true" : "false";
         return;
       }
       break;
-    case ValueKind::kNumber: append_number(out, text); return;
+    case ValueKind::kNumber:
+      append_number(out, text);
+      return;
     case ValueKind::kBytes:
       if (append_base64_of_hex(out, text)) return;
       break;
@@ -185,7 +198,9 @@ void append_scalar(std::string& out, ValueKind kind, std::string_view text) {
     case ValueKind::kTimestampTz:
       if (append_timestamp(out, text, "Z")) return;
       break;
-    case ValueKind::kTimeTz: append_timetz(out, text); return;
+    case ValueKind::kTimeTz:
+      append_timetz(out, text);
+      return;
   }
   append_json_string(out, text);
 }
@@ -235,15 +250,14 @@ void append_json_value(std::string& out, ValueType type, std::string_view text) 
   }
   const size_t start = out.size();
   ArrayText array(text, type.array_delimiter);
-  const bool whole = array.visit(
-      [&](char bracket) { out += bracket; },
-      [&](std::optional<std::string_view> element) {
-        if (element) {
-          append_scalar(out, type.kind, *element);
-        } else {
-          out += "null";
-        }
-      });
+  const bool whole = array.visit([&](char bracket) { out += bracket; },
+                                 [&](std::optional<std::string_view> element) {
+                                   if (element) {
+                                     append_scalar(out, type.kind, *element);
+                                   } else {
+                                     out += "null";
+                                   }
+                                 });
   if (whole) return;
   out.resize(start);
   append_json_string(out, text);
@@ -251,17 +265,23 @@ void append_json_value(std::string& out, ValueType type, std::string_view text) 
 
 std::optional<ValueType> builtin_type(uint32_t oid) {
   switch (oid) {
-    case 16: return ValueType{ValueKind::kBool};
-    case 17: return ValueType{ValueKind::kBytes};
+    case 16:
+      return ValueType{ValueKind::kBool};
+    case 17:
+      return ValueType{ValueKind::kBytes};
     case 20:   // int8
     case 21:   // int2
     case 23:   // int4
     case 26:   // oid
     case 700:  // float4
-    case 701: return ValueType{ValueKind::kNumber};
-    case 1114: return ValueType{ValueKind::kTimestamp};
-    case 1184: return ValueType{ValueKind::kTimestampTz};
-    case 1266: return ValueType{ValueKind::kTimeTz};
+    case 701:
+      return ValueType{ValueKind::kNumber};
+    case 1114:
+      return ValueType{ValueKind::kTimestamp};
+    case 1184:
+      return ValueType{ValueKind::kTimestampTz};
+    case 1266:
+      return ValueType{ValueKind::kTimeTz};
     case 18:    // "char"
     case 19:    // name
     case 25:    // text
@@ -280,8 +300,10 @@ std::optional<ValueType> builtin_type(uint32_t oid) {
     case 1562:  // varbit
     case 1700:  // numeric
     case 2950:  // uuid
-    case 3802: return ValueType{ValueKind::kText};
-    default: return std::nullopt;
+    case 3802:
+      return ValueType{ValueKind::kText};
+    default:
+      return std::nullopt;
   }
 }
 

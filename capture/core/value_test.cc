@@ -56,7 +56,8 @@ TEST(JsonValue, ArraysNest) {
   EXPECT_EQ(json_of(numbers, "{1,NULL,3}"), "[1,null,3]");
   EXPECT_EQ(json_of(numbers, "{{1,2},{3,4}}"), "[[1,2],[3,4]]");
   EXPECT_EQ(json_of(numbers, "[0:1]={5,6}"), "[5,6]");
-  EXPECT_EQ(json_of(texts, R"({"a b","NULL",NULL,"q\"\\",""})"), R"(["a b","NULL",null,"q\"\\",""])");
+  EXPECT_EQ(json_of(texts, R"({"a b","NULL",NULL,"q\"\\",""})"),
+            R"(["a b","NULL",null,"q\"\\",""])");
   EXPECT_EQ(json_of({ValueKind::kText, ';'}, "{(1,2),(0,0);(3,4),(1,1)}"),
             R"json(["(1,2),(0,0)","(3,4),(1,1)"])json");
   EXPECT_EQ(json_of({ValueKind::kTimestampTz, ','}, R"({"2024-01-15 10:30:00+00"})"),
@@ -64,10 +65,11 @@ TEST(JsonValue, ArraysNest) {
 }
 
 TEST(JsonValue, WhateverTheTextTheResultIsOneValue) {
-  const char* texts[] = {"",       "x",        "01",    "1.",    "-",      "1e",   "+1",
-                         "{",      "}",        "{1",    "{1,}",  "{,1}",   "{{}",  "{\"a",
-                         "{\"a\\", "{a\"b}",   "\\x1",  "\\xzz", "1\"2",   "\xff", "a\xc3",
-                         "\xed\xa0\x80", "[",  "[1:2]", "a b c", "{1}{2}", "t t+00", "\" \"+00"};
+  const char* texts[] = {"",      "x",      "01",     "1.",           "-",    "1e",
+                         "+1",    "{",      "}",      "{1",           "{1,}", "{,1}",
+                         "{{}",   "{\"a",   "{\"a\\", "{a\"b}",       "\\x1", "\\xzz",
+                         "1\"2",  "\xff",   "a\xc3",  "\xed\xa0\x80", "[",    "[1:2]",
+                         "a b c", "{1}{2}", "t t+00", "\" \"+00"};
   for (const char* text : texts) {
     for (int kind = 0; kind <= static_cast<int>(ValueKind::kTimeTz); ++kind) {
       for (const char delimiter : {'\0', ','}) {

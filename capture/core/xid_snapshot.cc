@@ -33,8 +33,8 @@ Result<XidSnapshot> XidSnapshot::parse(std::string_view text) {
   uint64_t xmin = 0;
   uint64_t xmax = 0;
   std::vector<uint64_t> in_progress;
-  bool good = take_number(rest, xmin) && take(rest, ':') && take_number(rest, xmax) &&
-              take(rest, ':');
+  bool good =
+      take_number(rest, xmin) && take(rest, ':') && take_number(rest, xmax) && take(rest, ':');
   while (good && !rest.empty()) {
     uint64_t xid = 0;
     good = take_number(rest, xid) && (rest.empty() || (take(rest, ',') && !rest.empty()));

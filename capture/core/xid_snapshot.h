@@ -8,8 +8,8 @@
 
 namespace searchsync::capture {
 
-// Which transactions a query's snapshot sees, as pg_current_snapshot() tells it. What one sees, each
-// later one sees too.
+// Which transactions a query's snapshot sees, as pg_current_snapshot() tells it. What one sees,
+// each later one sees too.
 //
 // The log does not tell this: a transaction's commit is in the log, and in our stream, before its
 // changes are visible to queries; with synchronous replication as long before as a standby takes.

@@ -26,7 +26,8 @@ TEST(XidSnapshot, IdsGoRoundAt32Bits) {
 
 TEST(XidSnapshot, OtherTextIsRefused) {
   EXPECT_TRUE(XidSnapshot::parse("10:10:"));
-  for (const char* text : {"", "10", "10:20", "10:20:15,", "20:10:", "a:b:", "10:20:x", "10:20:1 "}) {
+  for (const char* text :
+       {"", "10", "10:20", "10:20:15,", "20:10:", "a:b:", "10:20:x", "10:20:1 "}) {
     EXPECT_FALSE(XidSnapshot::parse(text)) << text;
   }
 }

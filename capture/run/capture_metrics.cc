@@ -33,7 +33,7 @@ CaptureMetrics::CaptureMetrics(metrics::Registry& registry)
       snapshot_rows_(registry.counter("searchsync_capture_snapshot_rows_total",
                                       "Rows written by snapshots.")) {}
 
-void CaptureMetrics::update(const Engine& engine, uint64_t bytes_sent) {
+void CaptureMetrics::update(const Engine& engine, uint64_t bytes_sent, size_t in_flight) {
   bytes_.add(static_cast<double>(bytes_sent - bytes_seen_));
   bytes_seen_ = bytes_sent;
   double running = 0;
@@ -47,10 +47,16 @@ void CaptureMetrics::update(const Engine& engine, uint64_t bytes_sent) {
         return registry_.counter(kRows, kRowsHelp, {{"table", name}, {"op", op}});
       };
       tables_.emplace_back(name, Table{.ops = {counter("c"), counter("u"), counter("d"),
-                                               counter("r"), counter("t"), counter("vanished")}});
+                                               counter("r"), counter("t"), counter("vanished")},
+                                       .complete = registry_.gauge(
+                                           "searchsync_capture_snapshot_complete",
+                                           "1 if all rows of the table's snapshot are in its topic.",
+                                           {{"table", name}})});
       known = tables_.end() - 1;
     }
     Table& table = known->second;
+    if (captured.state.phase == SnapshotPhase::kRunning) table.complete.set(0);
+    if (captured.state.phase == SnapshotPhase::kDone && in_flight == 0) table.complete.set(1);
     const TableCounters& now = engine.counters(i);
     snapshot_rows_.add(static_cast<double>(now.read - table.seen[3]));
     const std::array<uint64_t, kOps> counts = {now.created, now.updated,   now.deleted,

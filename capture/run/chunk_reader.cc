@@ -43,7 +43,9 @@ std::string list(const std::vector<std::string>& names) {
 Wakeup::Wakeup() : descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   CHECK(descriptor_ >= 0, "no descriptor for an eventfd");
 }
-Wakeup::~Wakeup() { close(descriptor_); }
+Wakeup::~Wakeup() {
+  close(descriptor_);
+}
 void Wakeup::wake() const {
   const uint64_t one = 1;
   (void)!write(descriptor_, &one, sizeof one);  // full: it is awake already
@@ -66,7 +68,9 @@ ChunkReader::~ChunkReader() {
   canceller_.cancel();
 }
 
-void ChunkReader::request(ChunkRequest request) { requests_.push_always(std::move(request)); }
+void ChunkReader::request(ChunkRequest request) {
+  requests_.push_always(std::move(request));
+}
 
 void ChunkReader::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
@@ -94,11 +98,11 @@ Result<ChunkRows> ChunkReader::read(const ChunkRequest& request) {
     Parameters after(request.after.begin(), request.after.end());
     ASSIGN_OR_RETURN(
         const Rows rows,
-        connection_.query(fmt::format("SELECT {} FROM {}{} t{} ORDER BY {} LIMIT {}",
-                                      list(columns.names), columns.partitioned ? "" : "ONLY ",
-                                      name, condition(columns, after.empty()), list(order),
-                                      request.rows_max),
-                          after));
+        connection_.query(
+            fmt::format("SELECT {} FROM {}{} t{} ORDER BY {} LIMIT {}", list(columns.names),
+                        columns.partitioned ? "" : "ONLY ", name, condition(columns, after.empty()),
+                        list(order), request.rows_max),
+            after));
     chunk.columns = columns.names;
     for (size_t c = 0; c < rows.columns(); ++c) {
       ASSIGN_OR_RETURN(chunk.types.emplace_back(), types_.type(connection_, rows.type(c)));

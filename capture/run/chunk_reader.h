@@ -38,8 +38,7 @@ class ChunkReader {
   };
 
   // `wakeup` must outlive this.
-  ChunkReader(postgres::Connection connection, std::vector<TableName> tables,
-              const Wakeup& wakeup);
+  ChunkReader(postgres::Connection connection, std::vector<TableName> tables, const Wakeup& wakeup);
   // Cancels what it reads.
   ~ChunkReader();
 

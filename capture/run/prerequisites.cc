@@ -18,8 +18,9 @@ using postgres::Rows;
 using Values = std::vector<std::optional<std::string>>;
 
 constexpr int kOldestVersion = 140000;  // pgoutput's option "messages"
-constexpr std::string_view kPublish = "publish = 'insert, update, delete, truncate', "
-                                      "publish_via_partition_root = true";
+constexpr std::string_view kPublish =
+    "publish = 'insert, update, delete, truncate', "
+    "publish_via_partition_root = true";
 
 // Faults are collected, so that a person mends all of them at once.
 class Faults {
@@ -30,9 +31,8 @@ class Faults {
   }
   Result<void> result(std::string_view database) const {
     if (lines_.empty()) return {};
-    return fail(ErrorCode::kUnsupported,
-                fmt::format("database {} cannot be captured yet:\n  {}", database,
-                            fmt::join(lines_, "\n  ")));
+    return fail(ErrorCode::kUnsupported, fmt::format("database {} cannot be captured yet:\n  {}",
+                                                     database, fmt::join(lines_, "\n  ")));
   }
 
  private:
@@ -49,15 +49,14 @@ std::string table_list(const WantedCapture& wanted) {
 
 Result<void> inspect_server(Connection& connection, const WantedCapture& wanted,
                             SessionFacts& facts, Faults& faults) {
-  ASSIGN_OR_RETURN(
-      const Rows server,
-      connection.query("SELECT current_setting('wal_level'), pg_is_in_recovery(), "
-                       "(SELECT rolreplication OR rolsuper FROM pg_roles "
-                       " WHERE rolname = current_user), "
-                       "current_setting('max_replication_slots')::int, "
-                       "(SELECT count(*) FROM pg_replication_slots), "
-                       "current_setting('max_wal_senders')::int, "
-                       "(SELECT count(*) FROM pg_stat_replication)"));
+  ASSIGN_OR_RETURN(const Rows server,
+                   connection.query("SELECT current_setting('wal_level'), pg_is_in_recovery(), "
+                                    "(SELECT rolreplication OR rolsuper FROM pg_roles "
+                                    " WHERE rolname = current_user), "
+                                    "current_setting('max_replication_slots')::int, "
+                                    "(SELECT count(*) FROM pg_replication_slots), "
+                                    "current_setting('max_wal_senders')::int, "
+                                    "(SELECT count(*) FROM pg_stat_replication)"));
   if (connection.server_version() < kOldestVersion) {
     faults.add("the server is PostgreSQL {}; 14 or newer is needed",
                connection.server_version() / 10000);
@@ -76,29 +75,33 @@ Result<void> inspect_server(Connection& connection, const WantedCapture& wanted,
   }
   ASSIGN_OR_RETURN(
       const Rows slot,
-      connection.query(
-          "SELECT plugin, coalesce(wal_status = 'lost', false), "
-          "coalesce(confirmed_flush_lsn, '0/0'), database, coalesce(active, false) "
-          "FROM pg_replication_slots WHERE slot_name = $1",
-          Values{wanted.slot}));
+      connection.query("SELECT plugin, coalesce(wal_status = 'lost', false), "
+                       "coalesce(confirmed_flush_lsn, '0/0'), database, coalesce(active, false) "
+                       "FROM pg_replication_slots WHERE slot_name = $1",
+                       Values{wanted.slot}));
   if (slot.size() == 0) {
-    const auto number = [&](size_t column) { return std::stoi(std::string(server.text(0, column))); };
+    const auto number = [&](size_t column) {
+      return std::stoi(std::string(server.text(0, column)));
+    };
     if (number(4) >= number(3)) {
-      faults.add("all {} replication slots are in use; drop one that nobody needs (SELECT "
-                 "slot_name, active FROM pg_replication_slots; SELECT "
-                 "pg_drop_replication_slot('…');) or run ALTER SYSTEM SET max_replication_slots = "
-                 "{}; then restart the server",
-                 number(3), number(3) + 4);
+      faults.add(
+          "all {} replication slots are in use; drop one that nobody needs (SELECT "
+          "slot_name, active FROM pg_replication_slots; SELECT "
+          "pg_drop_replication_slot('…');) or run ALTER SYSTEM SET max_replication_slots = "
+          "{}; then restart the server",
+          number(3), number(3) + 4);
     }
     if (number(6) >= number(5)) {
-      faults.add("all {} WAL senders are in use; run ALTER SYSTEM SET max_wal_senders = {}; then "
-                 "restart the server",
-                 number(5), number(5) + 4);
+      faults.add(
+          "all {} WAL senders are in use; run ALTER SYSTEM SET max_wal_senders = {}; then "
+          "restart the server",
+          number(5), number(5) + 4);
     }
   } else if (slot.text(0, 0) != "pgoutput" || slot.text(0, 3) != connection.database()) {
-    faults.add("replication slot {} is of database {} with plugin {}, not ours; choose another name "
-               "for the secret, or run SELECT pg_drop_replication_slot('{}');",
-               wanted.slot, slot.text(0, 3), slot.text(0, 0), wanted.slot);
+    faults.add(
+        "replication slot {} is of database {} with plugin {}, not ours; choose another name "
+        "for the secret, or run SELECT pg_drop_replication_slot('{}');",
+        wanted.slot, slot.text(0, 3), slot.text(0, 0), wanted.slot);
   } else {
     facts.slot.exists = true;
     facts.slot.lost = slot.text(0, 1) == "t";
@@ -133,17 +136,20 @@ Result<std::vector<std::string>> key_columns(Connection& connection, const std::
     immediate = immediate && indices.text(i, 2) == "t";
   }
   if (identity == "n") {
-    faults.add("table {} has replica identity nothing; run ALTER TABLE {} REPLICA IDENTITY DEFAULT;",
-               name, name);
+    faults.add(
+        "table {} has replica identity nothing; run ALTER TABLE {} REPLICA IDENTITY DEFAULT;", name,
+        name);
   } else if (columns.empty()) {
-    faults.add("table {} has no primary key; run ALTER TABLE {} ADD PRIMARY KEY (…); or, with a "
-               "unique index on columns that are NOT NULL, ALTER TABLE {} REPLICA IDENTITY USING "
-               "INDEX …;",
-               name, name, name);
+    faults.add(
+        "table {} has no primary key; run ALTER TABLE {} ADD PRIMARY KEY (…); or, with a "
+        "unique index on columns that are NOT NULL, ALTER TABLE {} REPLICA IDENTITY USING "
+        "INDEX …;",
+        name, name, name);
   } else if (!immediate) {
-    faults.add("the primary key of table {} is deferrable, which gives its rows no identity; make "
-               "it anew without DEFERRABLE",
-               name);
+    faults.add(
+        "the primary key of table {} is deferrable, which gives its rows no identity; make "
+        "it anew without DEFERRABLE",
+        name);
   }
   return columns;
 }
@@ -154,15 +160,14 @@ Result<void> inspect_table(Connection& connection, const WantedTable& wanted, Ta
   facts.schema = wanted.schema;
   facts.name = wanted.name;
   facts.topic = wanted.topic;
-  ASSIGN_OR_RETURN(
-      const Rows table,
-      connection.query("SELECT c.oid, c.relkind, c.relpersistence, c.relreplident, "
-                       "has_table_privilege(c.oid, 'SELECT') "
-                       "AND has_schema_privilege(n.oid, 'USAGE'), "
-                       "pg_has_role(c.relowner, 'USAGE') "
-                       "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-                       "WHERE n.nspname = $1 AND c.relname = $2",
-                       Values{wanted.schema, wanted.name}));
+  ASSIGN_OR_RETURN(const Rows table,
+                   connection.query("SELECT c.oid, c.relkind, c.relpersistence, c.relreplident, "
+                                    "has_table_privilege(c.oid, 'SELECT') "
+                                    "AND has_schema_privilege(n.oid, 'USAGE'), "
+                                    "pg_has_role(c.relowner, 'USAGE') "
+                                    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+                                    "WHERE n.nspname = $1 AND c.relname = $2",
+                                    Values{wanted.schema, wanted.name}));
   if (table.size() == 0) {
     faults.add("table {} does not exist; create it, or take it out of its SourceBinding", name);
     owned = true;
@@ -171,20 +176,21 @@ Result<void> inspect_table(Connection& connection, const WantedTable& wanted, Ta
   const std::string oid(table.text(0, 0));
   const std::string_view kind = table.text(0, 1);
   if ((kind != "r" && kind != "p") || table.text(0, 2) != "p") {
-    faults.add("{} is no ordinary logged table; only tables and partitioned tables have changes "
-               "in the log (for an unlogged one, run ALTER TABLE {} SET LOGGED;)",
-               name, name);
+    faults.add(
+        "{} is no ordinary logged table; only tables and partitioned tables have changes "
+        "in the log (for an unlogged one, run ALTER TABLE {} SET LOGGED;)",
+        name, name);
     return {};
   }
   if (table.text(0, 4) != "t") {
     const std::string user = quote_identifier(connection.user());
-    faults.add("user {} may not read table {}; run GRANT USAGE ON SCHEMA {} TO {}; GRANT SELECT ON "
-               "{} TO {};",
-               connection.user(), name, quote_identifier(wanted.schema), user, name, user);
+    faults.add(
+        "user {} may not read table {}; run GRANT USAGE ON SCHEMA {} TO {}; GRANT SELECT ON "
+        "{} TO {};",
+        connection.user(), name, quote_identifier(wanted.schema), user, name, user);
   }
   owned = table.text(0, 5) == "t";
-  ASSIGN_OR_RETURN(facts.key_columns,
-                   key_columns(connection, oid, name, table.text(0, 3), faults));
+  ASSIGN_OR_RETURN(facts.key_columns, key_columns(connection, oid, name, table.text(0, 3), faults));
   ASSIGN_OR_RETURN(const Rows columns,
                    connection.query("SELECT attname, atttypid FROM pg_attribute "
                                     "WHERE attrelid = $1::oid AND attnum > 0 "
@@ -231,25 +237,26 @@ Result<void> inspect_publication(Connection& connection, const WantedCapture& wa
       settings_fit && missing.empty() && inspected.publication_extra.empty();
   if (inspected.publication_fits) return {};
   if (publication.size() > 0 && publication.text(0, 0) != "t") {
-    faults.add("publication {} has not the tables it must have and is owned by another role; run "
-               "ALTER PUBLICATION {} SET TABLE {}; as its owner, or ALTER PUBLICATION {} OWNER TO "
-               "{};",
-               wanted.publication, quote_identifier(wanted.publication), table_list(wanted),
-               quote_identifier(wanted.publication), quote_identifier(connection.user()));
+    faults.add(
+        "publication {} has not the tables it must have and is owned by another role; run "
+        "ALTER PUBLICATION {} SET TABLE {}; as its owner, or ALTER PUBLICATION {} OWNER TO "
+        "{};",
+        wanted.publication, quote_identifier(wanted.publication), table_list(wanted),
+        quote_identifier(wanted.publication), quote_identifier(connection.user()));
     return {};
   }
   ASSIGN_OR_RETURN(const Rows may_create,
                    connection.query("SELECT has_database_privilege(current_database(), 'CREATE')"));
   const bool may_make = publication.size() > 0 || may_create.text(0, 0) == "t";
   if (may_make && not_owned.empty()) return {};
-  faults.add("user {} may not publish {}; as a superuser run CREATE PUBLICATION {} FOR TABLE {} "
-             "WITH ({});  (drop an older one of that name first), or make the user owner of the "
-             "tables and run GRANT CREATE ON DATABASE {} TO {};",
-             connection.user(),
-             not_owned.empty() ? "tables in this database"
-                               : fmt::format("{}", fmt::join(not_owned, ", ")),
-             quote_identifier(wanted.publication), table_list(wanted), kPublish,
-             quote_identifier(connection.database()), quote_identifier(connection.user()));
+  faults.add(
+      "user {} may not publish {}; as a superuser run CREATE PUBLICATION {} FOR TABLE {} "
+      "WITH ({});  (drop an older one of that name first), or make the user owner of the "
+      "tables and run GRANT CREATE ON DATABASE {} TO {};",
+      connection.user(),
+      not_owned.empty() ? "tables in this database" : fmt::format("{}", fmt::join(not_owned, ", ")),
+      quote_identifier(wanted.publication), table_list(wanted), kPublish,
+      quote_identifier(connection.database()), quote_identifier(connection.user()));
   return {};
 }
 
@@ -290,10 +297,9 @@ Result<void> fit_publication(Connection& connection, const WantedCapture& wanted
                                                  name, table_list(wanted), kPublish)));
     return {};
   }
+  RETURN_IF_ERROR(connection.query(fmt::format("ALTER PUBLICATION {} SET ({})", name, kPublish)));
   RETURN_IF_ERROR(
-      connection.query(fmt::format("ALTER PUBLICATION {} SET ({})", name, kPublish)));
-  RETURN_IF_ERROR(connection.query(
-      fmt::format("ALTER PUBLICATION {} SET TABLE {}", name, table_list(wanted))));
+      connection.query(fmt::format("ALTER PUBLICATION {} SET TABLE {}", name, table_list(wanted))));
   return {};
 }
 

@@ -27,8 +27,8 @@ struct WantedCapture {
 std::string slot_name(std::string_view capture_name);
 
 struct Inspected {
-  SessionFacts facts;  // without topic_epoch, system_id and timeline
-  bool publication_fits = false;  // it exists and has these tables and settings
+  SessionFacts facts;                          // without topic_epoch, system_id and timeline
+  bool publication_fits = false;               // it exists and has these tables and settings
   std::vector<std::string> publication_extra;  // tables in it that are not wanted
 };
 

@@ -22,8 +22,8 @@
 namespace searchsync::capture {
 namespace {
 
-using postgres::ConnectOptions;
 using postgres::Connection;
+using postgres::ConnectOptions;
 using Values = std::vector<std::optional<std::string>>;
 
 Result<Connection> connect(const SessionOptions& options, ConnectOptions::Mode mode,
@@ -104,12 +104,10 @@ class Preparation {
     return {};
   }
 
-  Result<void> look_into_new_topics(const std::optional<CaptureState>& saved,
-                                    SessionFacts& facts) {
+  Result<void> look_into_new_topics(const std::optional<CaptureState>& saved, SessionFacts& facts) {
     for (TableFacts& table : facts.tables) {
       const std::string name = table.schema + "." + table.name;
-      if (saved && saved->tables.contains(name) &&
-          saved->tables.at(name).topic == table.topic) {
+      if (saved && saved->tables.contains(name) && saved->tables.at(name).topic == table.topic) {
         continue;
       }
       ASSIGN_OR_RETURN(table.topic_epoch, highest_epoch(options_.kafka, admin_, table.topic,
@@ -148,9 +146,8 @@ std::string random_nonce() {
 
 Result<std::unique_ptr<TopicOutlet>> make_outlet(const SessionOptions& options,
                                                  kafka::Admin& admin) {
-  TopicOutlet::Options outlet{.kafka = options.kafka,
-                              .topics = {},
-                              .state_topic = options.state_topic};
+  TopicOutlet::Options outlet{
+      .kafka = options.kafka, .topics = {}, .state_topic = options.state_topic};
   for (const WantedTable& table : options.wanted.tables) outlet.topics.push_back(table.topic);
   return TopicOutlet::create(std::move(outlet), admin);
 }

@@ -144,8 +144,8 @@ Result<std::vector<std::optional<Database::Values>>> SideDatabase::rows(const Lo
     const auto& [column, type] = readable->key[k];
     arrays += fmt::format("${}::text[], ", k + 1);
     names += fmt::format("k{}, ", k);
-    match += fmt::format("{}t.{} = w.k{}::{}", k > 0 ? " AND " : "", quote_identifier(column), k,
-                         type);
+    match +=
+        fmt::format("{}t.{} = w.k{}::{}", k > 0 ? " AND " : "", quote_identifier(column), k, type);
     std::vector<std::string> values;
     for (const auto& key : lookup.keys) values.push_back(key[k]);
     parameters.emplace_back(postgres::array_literal(values));
@@ -180,12 +180,12 @@ Result<void> SideDatabase::write_mark(const std::string& prefix, const std::stri
 }
 
 Result<SideDatabase::SlotBytes> SideDatabase::slot_bytes(const std::string& slot) {
-  ASSIGN_OR_RETURN(
-      const Rows rows,
-      connection_.query("SELECT pg_current_wal_lsn() - restart_lsn, "
-                        "pg_current_wal_lsn() - confirmed_flush_lsn "
-                        "FROM pg_replication_slots WHERE slot_name = $1 AND restart_lsn IS NOT NULL",
-                        Parameters{slot}));
+  ASSIGN_OR_RETURN(const Rows rows,
+                   connection_.query(
+                       "SELECT pg_current_wal_lsn() - restart_lsn, "
+                       "pg_current_wal_lsn() - confirmed_flush_lsn "
+                       "FROM pg_replication_slots WHERE slot_name = $1 AND restart_lsn IS NOT NULL",
+                       Parameters{slot}));
   if (rows.size() == 0) return SlotBytes{};
   return SlotBytes{.retained = std::stod(std::string(rows.text(0, 0))),
                    .lag = std::stod(std::string(rows.text(0, 1)))};

@@ -18,8 +18,8 @@ struct TableName {
   std::vector<std::string> key_columns;
 };
 
-// The columns of a table that the stream has too (no generated ones), for a SELECT, with those of its
-// key as {name, type for a cast}.
+// The columns of a table that the stream has too (no generated ones), for a SELECT, with those of
+// its key as {name, type for a cast}.
 struct ReadableColumns {
   std::vector<std::string> names;
   std::vector<std::pair<std::string, std::string>> key;
@@ -30,7 +30,8 @@ Result<ReadableColumns> readable_columns(postgres::Connection& connection, const
 
 Result<XidSnapshot> current_snapshot(postgres::Connection& connection);
 
-// How values of a type become JSON, by looking through domains and arrays in the catalog. Remembers.
+// How values of a type become JSON, by looking through domains and arrays in the catalog.
+// Remembers.
 class TypeCatalog {
  public:
   Result<ValueType> type(postgres::Connection& connection, uint32_t oid);

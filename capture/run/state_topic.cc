@@ -15,17 +15,12 @@ Result<std::optional<CaptureState>> load_state(const kafka::ClientConfig& config
                                                std::string_view key,
                                                FunctionRef<Result<void>()> while_waiting) {
   std::optional<std::string> newest;
-  ASSIGN_OR_RETURN(const auto partitions, admin.list_offsets(topic));
-  for (const kafka::PartitionOffsets& offsets : partitions) {
-    RETURN_IF_ERROR(read_partition(
-        config, topic, offsets,
-        [&](std::optional<std::string_view> found,
-            std::optional<std::string_view> value) -> Result<void> {
-          if (found == key && value) newest = std::string(*value);
-          return {};
-        },
-        while_waiting));
-  }
+  RETURN_IF_ERROR(read_topic(
+      config, admin, topic,
+      [&](std::optional<std::string_view> found, std::optional<std::string_view> value) {
+        if (found == key && value) newest = std::string(*value);
+      },
+      while_waiting));
   if (!newest) return std::nullopt;
   ASSIGN_OR_RETURN(CaptureState state, parse_state(*newest));
   return state;

@@ -44,6 +44,7 @@ StreamLoop::StreamLoop(Options options, Engine& engine, postgres::ReplicationStr
 
 Result<void> StreamLoop::run(const std::stop_token& stop) {
   stop_ = &stop;
+  metrics_.update(engine_, outlet_.bytes_sent(), outlet_.in_flight());
   while (!stop.stop_requested()) {
     RETURN_IF_ERROR(take_chunks());
     bool more = false;
@@ -93,8 +94,8 @@ Result<void> StreamLoop::take_chunks() {
     }
     ASSIGN_OR_RETURN(const bool good, engine_.on_chunk(std::move(*answer.rows)));
     if (good) {
-      RETURN_IF_ERROR(side_.write_mark(std::string(Engine::kMarkPrefix),
-                                       engine_.chunk_mark(answer.id)));
+      RETURN_IF_ERROR(
+          side_.write_mark(std::string(Engine::kMarkPrefix), engine_.chunk_mark(answer.id)));
     }
   }
   if (auto request = engine_.next_chunk()) chunks_.request(std::move(*request));
@@ -143,7 +144,7 @@ Result<void> StreamLoop::housekeep() {
     }
     RETURN_IF_ERROR(save_if_changed(now));
     RETURN_IF_ERROR(inspect_slot());
-    metrics_.update(engine_, outlet_.bytes_sent());
+    metrics_.update(engine_, outlet_.bytes_sent(), outlet_.in_flight());
     metrics_.in_flight_records.set(static_cast<double>(outlet_.in_flight()));
     report_stopped();
     if (const auto complaint = outlet_.connection_error()) {
@@ -179,9 +180,10 @@ Result<void> StreamLoop::inspect_slot() {
   metrics_.lag_bytes.set(bytes.lag);
   const bool above = bytes.retained > options_.retained_wal_warning_bytes;
   if (above && !retained_warned_) {
-    log::warning("slot {} keeps {:.1f} GiB of WAL, {:.1f} GiB of it not captured yet; look for a "
-                 "transaction that is open for long, or give the server max_slot_wal_keep_size",
-                 options_.slot, bytes.retained / (1 << 30), bytes.lag / (1 << 30));
+    log::warning(
+        "slot {} keeps {:.1f} GiB of WAL, {:.1f} GiB of it not captured yet; look for a "
+        "transaction that is open for long, or give the server max_slot_wal_keep_size",
+        options_.slot, bytes.retained / (1 << 30), bytes.lag / (1 << 30));
   }
   retained_warned_ = above;
   return {};
@@ -219,7 +221,7 @@ Result<void> StreamLoop::finish() {
     RETURN_IF_ERROR(outlet_.poll(std::chrono::milliseconds(0)));
     saved_ = engine_.state();
   }
-  metrics_.update(engine_, outlet_.bytes_sent());
+  metrics_.update(engine_, outlet_.bytes_sent(), outlet_.in_flight());
   return send_status();
 }
 

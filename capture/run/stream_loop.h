@@ -67,9 +67,9 @@ class StreamLoop {
 
   const std::stop_token* stop_ = nullptr;
   postgres::Lsn received_;
-  CaptureState saved_;                   // in the topic for sure
-  std::optional<CaptureState> saving_;   // on its way
-  bool reply_ = false;                   // the server asked for a status
+  CaptureState saved_;                  // in the topic for sure
+  std::optional<CaptureState> saving_;  // on its way
+  bool reply_ = false;                  // the server asked for a status
   bool retained_warned_ = false;
   Clock::time_point status_due_{};
   Clock::time_point slot_due_{};

@@ -86,25 +86,12 @@ Result<void> TopicOutlet::flush() {
 Result<void> TopicOutlet::each_live_key(size_t table, Position below,
                                         FunctionRef<Result<void>(std::string_view key)> visit) {
   RETURN_IF_ERROR(flush());
-  const std::string& topic = options_.topics[table];
-  ASSIGN_OR_RETURN(const auto partitions, admin_.list_offsets(topic));
-  for (const kafka::PartitionOffsets& offsets : partitions) {
-    RETURN_IF_ERROR(each_live_key_of(topic, offsets, below, visit));
-  }
-  return {};
-}
-
-Result<void> TopicOutlet::each_live_key_of(
-    const std::string& topic, kafka::PartitionOffsets offsets, Position below,
-    FunctionRef<Result<void>(std::string_view key)> visit) {
   LiveKeys keys(options_.slice_bytes_max);
   do {
-    RETURN_IF_ERROR(read_partition(
-        options_.kafka, topic, offsets,
-        [&](std::optional<std::string_view> key,
-            std::optional<std::string_view> value) -> Result<void> {
+    RETURN_IF_ERROR(read_topic(
+        options_.kafka, admin_, options_.topics[table],
+        [&](std::optional<std::string_view> key, std::optional<std::string_view> value) {
           if (key) keys.add(*key, describe_record(value));
-          return {};
         },
         [&] { return waiting_(); }));
     RETURN_IF_ERROR(keys.each(below, visit));

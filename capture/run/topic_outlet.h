@@ -30,7 +30,9 @@ class TopicOutlet final : public Outlet {
 
   // Who is told of acknowledged records, and whom to call now and then while something is waited
   // for. Must be set before the first append().
-  void on_acknowledged(std::function<void(uint64_t token)> handler) { handler_ = std::move(handler); }
+  void on_acknowledged(std::function<void(uint64_t token)> handler) {
+    handler_ = std::move(handler);
+  }
   void while_waiting(std::function<Result<void>()> handler) { waiting_ = std::move(handler); }
 
   Result<void> append(size_t table, std::string_view key, std::optional<std::string_view> value,
@@ -52,14 +54,10 @@ class TopicOutlet final : public Outlet {
   std::optional<Error> connection_error() const { return producer_->connection_error(); }
 
  private:
-  TopicOutlet(Options options, kafka::Admin& admin)
-      : options_(std::move(options)), admin_(admin) {}
+  TopicOutlet(Options options, kafka::Admin& admin) : options_(std::move(options)), admin_(admin) {}
   void delivered(const kafka::Delivery& delivery);
   Result<void> send(const std::string& topic, std::string_view key,
                     std::optional<std::string_view> value, uint64_t token);
-  Result<void> each_live_key_of(const std::string& topic, kafka::PartitionOffsets offsets,
-                                Position below,
-                                FunctionRef<Result<void>(std::string_view key)> visit);
 
   const Options options_;
   kafka::Admin& admin_;

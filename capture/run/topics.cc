@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <map>
 #include <variant>
+#include <vector>
 
 #include "lib/kafka/consumer.h"
 
@@ -22,12 +24,12 @@ Result<void> ensure_compacted_topic(kafka::Admin& admin, const std::string& topi
                                     int32_t partitions, int32_t replication_factor) {
   ASSIGN_OR_RETURN(const auto count, admin.partition_count(topic));
   if (!count) {
-    const auto created = admin.create_topic(
-        {.name = topic,
-         .partitions = partitions,
-         .replication_factor = replication_factor,
-         .config = {{"cleanup.policy", "compact"},
-                    {"max.message.bytes", std::to_string(kRecordBytesMax)}}});
+    const auto created =
+        admin.create_topic({.name = topic,
+                            .partitions = partitions,
+                            .replication_factor = replication_factor,
+                            .config = {{"cleanup.policy", "compact"},
+                                       {"max.message.bytes", std::to_string(kRecordBytesMax)}}});
     if (created) return {};
     // Too few brokers is a state that passes, as when they have just been started.
     if (created.error().code == ErrorCode::kInvalidArgument) {
@@ -46,40 +48,47 @@ Result<void> ensure_compacted_topic(kafka::Admin& admin, const std::string& topi
                           topic, policy->second, topic));
 }
 
-Result<void> read_partition(const kafka::ClientConfig& config, const std::string& topic,
-                            kafka::PartitionOffsets offsets,
-                            FunctionRef<Result<void>(std::optional<std::string_view> key,
-                                                     std::optional<std::string_view> value)> visit,
-                            FunctionRef<Result<void>()> while_waiting) {
-  if (offsets.begin >= offsets.end) return {};
+Result<void> read_topic(
+    const kafka::ClientConfig& config, kafka::Admin& admin, const std::string& topic,
+    FunctionRef<void(std::optional<std::string_view> key, std::optional<std::string_view> value)>
+        visit,
+    FunctionRef<Result<void>()> while_waiting) {
+  std::map<Partition, Offset> ends;  // of partitions that are not read to their end yet
+  std::vector<kafka::PartitionStart> starts;
+  ASSIGN_OR_RETURN(const auto partitions, admin.list_offsets(topic));
+  for (const kafka::PartitionOffsets& offsets : partitions) {
+    if (offsets.begin >= offsets.end) continue;
+    ends[offsets.partition] = offsets.end;
+    starts.push_back({{topic, offsets.partition}, kafka::StartOffset::beginning()});
+  }
+  if (ends.empty()) return {};
   ASSIGN_OR_RETURN(const auto reader, kafka::Consumer::reader(config, {}));
-  const std::array starts = {kafka::PartitionStart{{topic, offsets.partition},
-                                                   kafka::StartOffset::beginning()}};
   RETURN_IF_ERROR(reader->assign(starts));
   auto heard = std::chrono::steady_clock::now();
-  while (true) {
+  while (!ends.empty()) {
     ASSIGN_OR_RETURN(const kafka::PollBatch batch, reader->poll(kPoll, 10'000));
     const auto now = std::chrono::steady_clock::now();
     if (!batch.empty()) heard = now;
     for (const kafka::Event& event : batch) {
-      if (const auto* end = std::get_if<kafka::PartitionEnd>(&event)) {
-        if (end->offset >= offsets.end) return {};
-        continue;
+      const auto* message = std::get_if<kafka::Message>(&event);
+      const auto* end = std::get_if<kafka::PartitionEnd>(&event);
+      const auto unread = ends.find(message != nullptr ? message->partition : end->partition);
+      if (unread == ends.end()) continue;
+      if (message != nullptr && message->offset < unread->second) {
+        visit(message->key, message->value);
       }
-      const auto& message = std::get<kafka::Message>(event);
-      if (message.offset >= offsets.end) return {};
-      RETURN_IF_ERROR(visit(message.key, message.value));
-      if (message.offset.get() + 1 >= offsets.end.get()) return {};
+      const int64_t next = message != nullptr ? message->offset.get() + 1 : end->offset.get();
+      if (next >= unread->second.get()) ends.erase(unread);
     }
     RETURN_IF_ERROR(while_waiting());
     if (now - heard > kSilenceMax) {
       const auto complaint = reader->connection_error();
       return fail(ErrorCode::kTimeout,
-                  fmt::format("topic {} partition {}: nothing was read for {} s{}", topic,
-                              offsets.partition.get(), kSilenceMax.count(),
+                  fmt::format("topic {}: nothing was read for {} s{}", topic, kSilenceMax.count(),
                               complaint ? ": " + complaint->message : ""));
     }
   }
+  return {};
 }
 
 TopicRecord describe_record(std::optional<std::string_view> value) {
@@ -114,19 +123,12 @@ Result<std::optional<uint64_t>> highest_epoch(const kafka::ClientConfig& config,
                                               kafka::Admin& admin, const std::string& topic,
                                               FunctionRef<Result<void>()> while_waiting) {
   std::optional<uint64_t> highest;
-  ASSIGN_OR_RETURN(const auto partitions, admin.list_offsets(topic));
-  for (const kafka::PartitionOffsets& offsets : partitions) {
-    if (offsets.end.get() == 0) continue;
-    highest = highest.value_or(0);
-    RETURN_IF_ERROR(read_partition(
-        config, topic, offsets,
-        [&](std::optional<std::string_view>,
-            std::optional<std::string_view> value) -> Result<void> {
-          highest = std::max(*highest, describe_record(value).position.epoch);
-          return {};
-        },
-        while_waiting));
-  }
+  RETURN_IF_ERROR(read_topic(
+      config, admin, topic,
+      [&](std::optional<std::string_view>, std::optional<std::string_view> value) {
+        highest = std::max(highest.value_or(0), describe_record(value).position.epoch);
+      },
+      while_waiting));
   return highest;
 }
 

@@ -15,19 +15,19 @@ namespace searchsync::capture {
 
 inline constexpr size_t kRecordBytesMax = 64u << 20;
 
-// Makes the topic, compacted, if there is none. Errors: kUnsupported, with the remedy, if there is one
-// that is not compacted: it would forget rows.
+// Makes the topic, compacted, if there is none. Errors: kUnsupported, with the remedy, if there is
+// one that is not compacted: it would forget rows.
 Result<void> ensure_compacted_topic(kafka::Admin& admin, const std::string& topic,
                                     int32_t partitions, int32_t replication_factor);
 
-// Reads a partition from its beginning to the end it has at the call. `while_waiting` is called
-// now and then.
+// Reads a topic from its beginning to the end it has at the call; records of one partition in their
+// order. `while_waiting` is called now and then.
 // Errors: those of Kafka, of the callbacks; kTimeout if nothing comes for a minute.
-Result<void> read_partition(const kafka::ClientConfig& config, const std::string& topic,
-                            kafka::PartitionOffsets offsets,
-                            FunctionRef<Result<void>(std::optional<std::string_view> key,
-                                                     std::optional<std::string_view> value)> visit,
-                            FunctionRef<Result<void>()> while_waiting);
+Result<void> read_topic(
+    const kafka::ClientConfig& config, kafka::Admin& admin, const std::string& topic,
+    FunctionRef<void(std::optional<std::string_view> key, std::optional<std::string_view> value)>
+        visit,
+    FunctionRef<Result<void>()> while_waiting);
 
 // What a record's value says.
 TopicRecord describe_record(std::optional<std::string_view> value);

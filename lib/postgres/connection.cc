@@ -60,9 +60,8 @@ std::unexpected<Error> bad_conninfo() {
 ErrorCode code_of_connect(std::string_view message) {
   const auto has = [&](std::string_view part) { return message.find(part) != message.npos; };
   if (has("password authentication failed") || has("no pg_hba.conf entry") ||
-      has("no password supplied") || has("is not permitted to log in") ||
-      has("certificate") || (has("role") && has("does not exist")) ||
-      has("superuser or replication role")) {
+      has("no password supplied") || has("is not permitted to log in") || has("certificate") ||
+      (has("role") && has("does not exist")) || has("superuser or replication role")) {
     return ErrorCode::kPermission;
   }
   if (has("for connection option") || has("invalid port number") || has("invalid sslmode")) {
@@ -86,8 +85,12 @@ Rows::~Rows() = default;
 Rows::Rows(Rows&&) noexcept = default;
 Rows& Rows::operator=(Rows&&) noexcept = default;
 
-size_t Rows::size() const { return static_cast<size_t>(PQntuples(impl_->result.get())); }
-size_t Rows::columns() const { return static_cast<size_t>(PQnfields(impl_->result.get())); }
+size_t Rows::size() const {
+  return static_cast<size_t>(PQntuples(impl_->result.get()));
+}
+size_t Rows::columns() const {
+  return static_cast<size_t>(PQnfields(impl_->result.get()));
+}
 std::string_view Rows::name(size_t column) const {
   return PQfname(impl_->result.get(), static_cast<int>(column));
 }
@@ -106,10 +109,14 @@ std::string_view Rows::text(size_t row, size_t column) const {
 }
 
 std::vector<std::pair<std::string, std::string>> canonical_text_settings() {
-  return {{"DateStyle", "ISO, YMD"},       {"TimeZone", "UTC"},
-          {"IntervalStyle", "iso_8601"},   {"extra_float_digits", "1"},
-          {"bytea_output", "hex"},         {"client_encoding", "UTF8"},
-          {"standard_conforming_strings", "on"}, {"lc_monetary", "C"}};
+  return {{"DateStyle", "ISO, YMD"},
+          {"TimeZone", "UTC"},
+          {"IntervalStyle", "iso_8601"},
+          {"extra_float_digits", "1"},
+          {"bytea_output", "hex"},
+          {"client_encoding", "UTF8"},
+          {"standard_conforming_strings", "on"},
+          {"lc_monetary", "C"}};
 }
 
 struct Canceller::Impl {
@@ -163,8 +170,7 @@ Connection::Connection(Connection&&) noexcept = default;
 Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
 
-Result<Connection> Connection::connect(const std::string& conninfo,
-                                       const ConnectOptions& options) {
+Result<Connection> Connection::connect(const std::string& conninfo, const ConnectOptions& options) {
   char* unused_message = nullptr;  // may hold the password: freed unread
   const OptionsHandle parsed(PQconninfoParse(conninfo.c_str(), &unused_message));
   const std::unique_ptr<char, FreeMemory> free_message(unused_message);
@@ -177,12 +183,23 @@ Result<Connection> Connection::connect(const std::string& conninfo,
 
   const std::string timeout = std::to_string(options.timeout.count());
   const bool replication = options.mode == ConnectOptions::Mode::kReplication;
-  const std::array keywords = {"dbname", "options", "application_name", "connect_timeout",
-                               "tcp_user_timeout", "keepalives_idle", "keepalives_interval",
+  const std::array keywords = {"dbname",
+                               "options",
+                               "application_name",
+                               "connect_timeout",
+                               "tcp_user_timeout",
+                               "keepalives_idle",
+                               "keepalives_interval",
                                replication ? "replication" : nullptr,
                                static_cast<const char*>(nullptr)};
-  const std::array values = {conninfo.c_str(), session.c_str(), options.application_name.c_str(),
-                             timeout.c_str(), "30000", "10", "5", "database",
+  const std::array values = {conninfo.c_str(),
+                             session.c_str(),
+                             options.application_name.c_str(),
+                             timeout.c_str(),
+                             "30000",
+                             "10",
+                             "5",
+                             "database",
                              static_cast<const char*>(nullptr)};
   auto impl = std::make_unique<Impl>();
   impl->handle.reset(PQconnectdbParams(keywords.data(), values.data(), 1));
@@ -191,7 +208,8 @@ Result<Connection> Connection::connect(const std::string& conninfo,
     const std::string message = one_line(PQerrorMessage(impl->handle.get()));
     return fail(code_of_connect(message), "PostgreSQL: " + message);
   }
-  PQsetNoticeProcessor(impl->handle.get(), [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(
+      impl->handle.get(), [](void*, const char*) {}, nullptr);
   Connection connection(std::move(impl));
   for (const auto& [name, value] : options.settings) {
     ASSIGN_OR_RETURN(const Rows shown, connection.query("SHOW " + name));
@@ -217,11 +235,21 @@ Result<Rows> Connection::query(const std::string& sql,
                                      nullptr, nullptr, 0));
 }
 
-std::string Connection::database() const { return PQdb(impl_->handle.get()); }
-std::string Connection::user() const { return PQuser(impl_->handle.get()); }
-std::string Connection::host() const { return PQhost(impl_->handle.get()); }
-int Connection::server_version() const { return PQserverVersion(impl_->handle.get()); }
-int Connection::socket() const { return PQsocket(impl_->handle.get()); }
+std::string Connection::database() const {
+  return PQdb(impl_->handle.get());
+}
+std::string Connection::user() const {
+  return PQuser(impl_->handle.get());
+}
+std::string Connection::host() const {
+  return PQhost(impl_->handle.get());
+}
+int Connection::server_version() const {
+  return PQserverVersion(impl_->handle.get());
+}
+int Connection::socket() const {
+  return PQsocket(impl_->handle.get());
+}
 
 Canceller Connection::canceller() const {
   Canceller canceller;
@@ -264,8 +292,8 @@ Result<void> Connection::put_copy_data(std::string_view bytes) {
   PGconn* const handle = impl_->handle.get();
   if (PQputCopyData(handle, bytes.data(), static_cast<int>(bytes.size())) != 1 ||
       PQflush(handle) < 0) {
-    return fail(ErrorCode::kUnavailable, fmt::format("PostgreSQL replication stream: {}",
-                                                     one_line(PQerrorMessage(handle))));
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("PostgreSQL replication stream: {}", one_line(PQerrorMessage(handle))));
   }
   return {};
 }

@@ -22,7 +22,7 @@ class Rows {
   Rows(Rows&&) noexcept;
   Rows& operator=(Rows&&) noexcept;
 
-  size_t size() const;     // rows
+  size_t size() const;  // rows
   size_t columns() const;
   std::string_view name(size_t column) const;
   uint32_t type(size_t column) const;  // an OID; a domain's is that of its base type

@@ -6,8 +6,8 @@ namespace searchsync::postgres {
 namespace {
 
 TEST(Connection, AStringThatCannotBeParsedIsNotRepeated) {
-  for (const char* conninfo : {"postgresql://u:s3cret@h:port:x/db", "password=s3cret oops",
-                               "s3cret"}) {
+  for (const char* conninfo :
+       {"postgresql://u:s3cret@h:port:x/db", "password=s3cret oops", "s3cret"}) {
     const auto connection = Connection::connect(conninfo, {});
     ASSERT_FALSE(connection);
     EXPECT_EQ(connection.error().code, ErrorCode::kInvalidArgument) << conninfo;

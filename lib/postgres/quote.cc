@@ -15,13 +15,17 @@ std::string doubled(std::string_view text, char quote) {
 
 }  // namespace
 
-std::string quote_identifier(std::string_view name) { return doubled(name, '"'); }
+std::string quote_identifier(std::string_view name) {
+  return doubled(name, '"');
+}
 
 std::string quote_qualified(std::string_view schema, std::string_view name) {
   return quote_identifier(schema) + "." + quote_identifier(name);
 }
 
-std::string quote_literal(std::string_view text) { return doubled(text, '\''); }
+std::string quote_literal(std::string_view text) {
+  return doubled(text, '\'');
+}
 
 std::string array_literal(std::span<const std::string> values) {
   std::string array = "{";

@@ -34,9 +34,9 @@ Result<StreamMessage> parse_stream_message(std::string_view bytes) {
   }
   if (bytes[0] == 'k') {
     if (bytes.size() != 18) {
-      return fail(ErrorCode::kMalformed,
-                  fmt::format("replication message at byte {}: a keepalive has 18 bytes",
-                              bytes.size()));
+      return fail(
+          ErrorCode::kMalformed,
+          fmt::format("replication message at byte {}: a keepalive has 18 bytes", bytes.size()));
     }
     return Keepalive{Lsn(read_u64(bytes, 1)), bytes[17] != 0};
   }

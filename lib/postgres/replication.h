@@ -15,7 +15,7 @@ namespace searchsync::postgres {
 // One message of an output plugin.
 struct WalData {
   Lsn start;
-  Lsn end;  // of the server's WAL when it was sent; 0 if the plugin does not say
+  Lsn end;                   // of the server's WAL when it was sent; 0 if the plugin does not say
   std::string_view payload;  // valid until the next call of next()
 };
 

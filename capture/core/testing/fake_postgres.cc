@@ -15,10 +15,11 @@ const std::vector<wire::Column> kColumns = {
     {"id", 23, true}, {"number", 23, false}, {"large", 25, false}};
 
 wire::Row whole(int key, const FakeRow& row) {
-  return {Cell::of(std::to_string(key)), Cell::of(std::to_string(row.number)),
-          Cell::of(row.large)};
+  return {Cell::of(std::to_string(key)), Cell::of(std::to_string(row.number)), Cell::of(row.large)};
 }
-wire::Row only_key(int key) { return {Cell::of(std::to_string(key)), Cell::null(), Cell::null()}; }
+wire::Row only_key(int key) {
+  return {Cell::of(std::to_string(key)), Cell::null(), Cell::null()};
+}
 
 }  // namespace
 
@@ -39,7 +40,9 @@ bool FakePostgres::lock(Transaction& transaction, int key) {
   return true;
 }
 
-void FakePostgres::begin() { open_.emplace_back().xid = next_xid_++; }
+void FakePostgres::begin() {
+  open_.emplace_back().xid = next_xid_++;
+}
 
 void FakePostgres::change(Transaction& transaction) {
   if (pick(40) == 0) {

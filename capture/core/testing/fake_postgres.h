@@ -26,7 +26,8 @@ using FakeTable = std::map<int, FakeRow>;  // by key
 // Fault model, each as the real server allows it:
 // - A commit is in the log, and in the stream, any time before queries see it and its locks go.
 // - A transaction may have begun any time before the one that is committed before it.
-// - The heap record of an insert may be in the log before that of the delete which makes room for it:
+// - The heap record of an insert may be in the log before that of the delete which makes room for
+// it:
 //   only the commits are in order.
 // - The slot and everything not yet sent through it may be lost; a new one starts at the present,
 //   and does not send what transactions that are open then have done so far.

@@ -19,7 +19,9 @@ inline std::string number(uint64_t value, int bytes) {
   return text;
 }
 
-inline std::string text(std::string_view value) { return std::string(value) + '\0'; }
+inline std::string text(std::string_view value) {
+  return std::string(value) + '\0';
+}
 
 struct Column {
   std::string name;
