@@ -46,7 +46,11 @@ class Planner {
                       ? fail(ErrorCode::kLimit, fmt::format("at most {} bytes", kBodyBytesMax))
                       : model::parse_json(body);
     if (!parsed) {
-      faults.add("", parsed.error().message);
+      // The message repeats what was read, which may be anything: only ASCII is sure to be text.
+      std::string message = parsed.error().message;
+      std::ranges::replace_if(
+          message, [](char c) { return static_cast<signed char>(c) < 0; }, '?');
+      faults.add("", std::move(message));
       return std::nullopt;
     }
     if (parsed->mapping() == nullptr) {

@@ -122,6 +122,7 @@ TEST_F(RequestTest, EachFaultNamesItsPlace) {
   };
   for (const auto& [body, path, expected] : std::vector<Case>{
            {"{", "", "JSON"},
+           {"{\"\xff\":1}", "", "JSON"},
            {"[]", "", "a JSON object"},
            {R"({"size":1,"size":2})", "", "size"},
            {R"({"query":{}})", "query", "nothing; only filter, sort"},
@@ -157,6 +158,7 @@ TEST_F(RequestTest, EachFaultNamesItsPlace) {
     ASSERT_EQ(plan.error().list().size(), 1u) << body << ' ' << render(plan.error());
     EXPECT_EQ(plan.error().list()[0].path, path) << body;
     EXPECT_THAT(plan.error().list()[0].expected, HasSubstr(expected)) << body;
+    EXPECT_TRUE(json::accept(render(plan.error()))) << body;
   }
   EXPECT_FALSE(plan_search(std::string(kBodyBytesMax + 1, ' ') + "{}", rules_));
 }

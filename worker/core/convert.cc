@@ -3,9 +3,11 @@
 #include <fmt/core.h>
 #include <simdjson.h>
 
-#include <chrono>
 #include <charconv>
+#include <limits>
 
+#include "worker/core/json_check.h"
+#include "worker/core/temporal.h"
 #include "worker/core/tuple.h"
 
 namespace searchsync::worker {
@@ -18,37 +20,30 @@ std::unexpected<Error> refuse(std::string_view fragment, std::string_view expect
               fmt::format("the value {} is not {}", fragment.substr(0, 100), expected));
 }
 
-// JSON's grammar of numbers, so that any text that passes can stand in a document as it is.
-bool is_json_number(std::string_view text) {
-  size_t at = 0;
-  const auto digits = [&] {
-    const size_t start = at;
-    while (at < text.size() && text[at] >= '0' && text[at] <= '9') ++at;
-    return at - start;
-  };
-  if (at < text.size() && text[at] == '-') ++at;
-  const size_t integer = at;
-  const size_t count = digits();
-  if (count == 0 || (count > 1 && text[integer] == '0')) return false;
-  if (at < text.size() && text[at] == '.') {
-    ++at;
-    if (digits() == 0) return false;
-  }
-  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-    ++at;
-    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
-    if (digits() == 0) return false;
-  }
-  return at == text.size();
-}
-
 Result<void> convert_json(std::string_view text, std::string& out) {
-  thread_local simdjson::dom::parser parser;
-  simdjson::dom::element element;
-  if (auto error = parser.parse(text.data(), text.size()).get(element)) {
-    return refuse(text, fmt::format("JSON ({})", simdjson::error_message(error)));
+  // In brackets, since the parser treats a document that is a scalar apart.
+  const simdjson::padded_string array("[" + std::string(text) + "]");
+  simdjson::ondemand::parser parser;
+  simdjson::ondemand::document document;
+  std::string made;
+  size_t count = 0;
+  const auto parse = [&]() -> simdjson::error_code {
+    simdjson::ondemand::array elements;
+    if (auto error = parser.iterate(array).get(document)) return error;
+    if (auto error = document.get_array().get(elements)) return error;
+    for (auto element : elements) {
+      simdjson::ondemand::value value;
+      if (auto error = element.get(value)) return error;
+      if (auto error = append_value(value, 0, made)) return error;
+      ++count;
+    }
+    return simdjson::SUCCESS;
+  };
+  const auto error = parse();
+  if (error || count != 1 || !at_end(document)) {
+    return refuse(text, error ? fmt::format("JSON ({})", simdjson::error_message(error)) : "JSON");
   }
-  out += simdjson::minify(element);
+  out += made;
   return {};
 }
 
@@ -59,30 +54,7 @@ Result<int64_t> integer_of(std::string_view text, std::string_view expected) {
   return value;
 }
 
-int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a ^ b) < 0 ? 1 : 0); }
-
 }  // namespace
-
-void append_date(int64_t days, std::string& out) {
-  const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{days}}};
-  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}", static_cast<int>(date.year()),
-                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
-}
-
-void append_timestamp(int64_t micros, std::string& out) {
-  constexpr int64_t kDay = 86'400'000'000;
-  const int64_t days = floor_div(micros, kDay);
-  const int64_t rest = micros - days * kDay;
-  const int64_t seconds = rest / 1'000'000;
-  append_date(days, out);
-  fmt::format_to(std::back_inserter(out), "T{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60,
-                 seconds % 60);
-  if (const int64_t fraction = rest % 1'000'000; fraction != 0) {
-    fmt::format_to(std::back_inserter(out), ".{:06}", fraction);
-    while (out.back() == '0') out.pop_back();
-  }
-  out += 'Z';
-}
 
 void append_json_string(std::string_view text, std::string& out) {
   out += '"';
@@ -144,7 +116,7 @@ Result<void> convert(std::string_view fragment, FieldType type, std::string& out
       constexpr int64_t kMillisMax = std::numeric_limits<int64_t>::max() / 1000;
       if (millis && (value > kMillisMax || value < -kMillisMax)) return refuse(fragment, "a time");
       out += '"';
-      append_timestamp(millis ? value * 1000 : value, out);
+      append_timestamp(millis ? value * 1000 : value, Zone::kUtc, out);
       out += '"';
       return {};
     }

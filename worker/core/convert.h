@@ -12,12 +12,6 @@ namespace searchsync::worker {
 // Errors: kMalformed, with the value (cut to 100 bytes) and what was expected.
 Result<void> convert(std::string_view fragment, model::FieldType type, std::string& out);
 
-// Appends microseconds since 1970 as "2024-01-15T10:30:00.123456Z"; no fraction if it is zero, no
-// trailing zeros.
-void append_timestamp(int64_t micros, std::string& out);
-// Appends days since 1970 as "2024-01-15".
-void append_date(int64_t days, std::string& out);
-
 // Appends text as a JSON string, with quotes.
 void append_json_string(std::string_view text, std::string& out);
 

@@ -36,8 +36,10 @@ class Decoder {
   Decoder(Decoder&&) noexcept;
 
   // key, value, offset, timestamp_ms: of the record. Without a value it deletes the row of its key.
-  // Nothing is returned where there is nothing to do: a heartbeat, a truncation, a transaction mark.
-  // Errors: kMalformed or kLimit, naming the binding, the place in the record and what was expected.
+  // Nothing is returned where there is nothing to do: a truncation, a message, a deletion that our
+  // capture says twice.
+  // Errors: kMalformed, or kUnsupported where the source did not tell a value; naming the binding,
+  // the place in the record, what was expected and what was there.
   Result<std::optional<SourceRow>> decode(std::optional<std::string_view> key,
                                           std::optional<std::string_view> value, Offset offset,
                                           int64_t timestamp_ms);

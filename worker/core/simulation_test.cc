@@ -8,7 +8,8 @@
 // the join too.
 //
 // Time is counted in days. One ends when all that was decided before it began has been sent, applied
-// and committed: so nothing is late by two days. Compaction may remove what is older than kLagDays.
+// and committed, and every worker has caught up with it: so nothing is late by two days. Compaction
+// may remove what is older than kLagDays.
 //
 // SEED=n replays one history, RUNS=n sets how many are tried.
 
@@ -373,7 +374,9 @@ bool Group::has_heard(uint64_t before) const {
   for (size_t p = 0; p < kPartitions && !retired_; ++p) {
     if (std::ranges::any_of(members_[p].under_way, decided_before)) return false;
     const auto& log = world_.logs[p];
-    const auto next = static_cast<size_t>(members_[p].committed);
+    const auto& member = members_[p];
+    const auto next =
+        static_cast<size_t>(std::min(member.committed, member.worker->applied().get()));
     if (next < log.size() && log[next].appended < before) return false;
   }
   return true;

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <charconv>
+#include <cstdlib>
+#include <utility>
 
 namespace searchsync::worker {
 namespace {
@@ -11,6 +13,7 @@ constexpr int64_t kDaySeconds = 86'400;
 constexpr int64_t kNanos = 1'000'000'000;
 
 int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a ^ b) < 0 ? 1 : 0); }
+int64_t floor_mod(int64_t a, int64_t b) { return (a % b + b) % b; }
 
 struct Civil {
   int64_t year = 0;
@@ -134,13 +137,11 @@ bool is_zero(std::string_view number) {
 void append_date(int64_t days, std::string& out) { out += append_civil(days, out); }
 
 void append_timestamp(int64_t micros, Zone zone, std::string& out) {
-  const int64_t seconds = floor_div(micros, 1'000'000);
-  append_instant(seconds, (micros - seconds * 1'000'000) * 1'000, zone, out);
+  append_instant(floor_div(micros, 1'000'000), floor_mod(micros, 1'000'000) * 1'000, zone, out);
 }
 
 void append_timestamp_nanos(int64_t nanos, Zone zone, std::string& out) {
-  const int64_t seconds = floor_div(nanos, kNanos);
-  append_instant(seconds, nanos - seconds * kNanos, zone, out);
+  append_instant(floor_div(nanos, kNanos), floor_mod(nanos, kNanos), zone, out);
 }
 
 void append_time_of_day(int64_t nanos, std::string& out) {

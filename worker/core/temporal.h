@@ -27,12 +27,12 @@ void append_time_of_day(int64_t nanos, std::string& out);
 // A duration as "PT26H0.5S"; none is "PT0S".
 void append_duration(int64_t micros, std::string& out);
 
-// "2024-01-15T10:30:00.120+02:00" becomes "2024-01-15T08:30:00.12Z". False, with nothing appended, if
-// the text has not that form.
+// "2024-01-15T10:30:00.120+02:00" becomes "2024-01-15T08:30:00.12Z". False, with nothing appended,
+// if the text has not that form.
 bool append_utc_timestamp(std::string_view text, std::string& out);
 
-// "10:30:00.120Z" becomes "10:30:00.12+00:00". False, with nothing appended, if the text has not that
-// form.
+// "10:30:00.120Z" becomes "10:30:00.12+00:00". False, with nothing appended, if the text has not
+// that form.
 bool append_zoned_time(std::string_view text, std::string& out);
 
 // "P0Y0M3DT0H5M0.50S" becomes "P3DT5M0.5S". False, with nothing appended, if it is no ISO interval.

@@ -7,6 +7,8 @@
 
 #include "lib/base/check.h"
 #include "worker/core/convert.h"
+#include "worker/core/json_check.h"
+#include "worker/core/message.h"
 
 namespace searchsync::worker {
 namespace {
@@ -91,17 +93,13 @@ void append_unescaped(std::string_view text, std::string& out) {
   }
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
-  return text;
-}
-
 }  // namespace
 
 void TupleView::parse(std::string_view encoded) {
   slots_.clear();
   while (!encoded.empty()) {
-    const size_t size = std::min(read_varint(encoded), encoded.size());
+    const size_t said = read_varint(encoded);
+    const size_t size = std::min(said, encoded.size());
     slots_.push_back(encoded.substr(0, size));
     encoded.remove_prefix(size);
   }
@@ -123,13 +121,25 @@ bool append_scalar_text(std::string_view fragment, std::string& out) {
   return true;
 }
 
-bool key_text(const TupleView& tuple, const std::vector<model::Slot>& slots, std::string& out) {
-  out.clear();
-  for (const auto slot : slots) {
-    if (!out.empty()) out += '\x1f';
-    if (!append_scalar_text(tuple.slot(slot), out)) return false;
+// The separator and the escape are escaped where there is something to separate.
+bool append_key_part(std::string_view fragment, size_t index, size_t columns, std::string& out) {
+  constexpr char kSeparator = '\x1f', kEscape = '\x1e';
+  if (index > 0) out += kSeparator;
+  const size_t start = out.size();
+  if (!append_scalar_text(fragment, out)) return false;
+  if (columns == 1) return true;
+  for (size_t at = start; at < out.size(); ++at) {
+    if (out[at] == kSeparator || out[at] == kEscape) out.insert(at++, 1, kEscape);
   }
   return true;
+}
+
+bool key_text(const TupleView& tuple, const std::vector<model::Slot>& slots, std::string& out) {
+  out.clear();
+  for (size_t i = 0; i < slots.size(); ++i) {
+    if (!append_key_part(tuple.slot(slots[i]), i, slots.size(), out)) return false;
+  }
+  return out.size() <= kKeyBytesMax;
 }
 
 struct Projector::Impl {
@@ -189,15 +199,11 @@ simdjson::error_code Projector::Impl::read(std::string_view row) {
       if (auto error = value.get_array().get(nested)) return error;
       if (auto error = nested.raw_json().get(fragment)) return error;
     } else {
-      fragment = trimmed(value.raw_json_token());
+      fragment = value.raw_json_token();
     }
-    for (const auto slot : column->slots) fragments[slot] = fragment;
+    for (const auto slot : column->slots) fragments[slot] = trimmed(fragment);
   }
-  // Past the last value there is no location: anything else is a second value.
-  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) {
-    return simdjson::TRAILING_CONTENT;
-  }
-  return simdjson::SUCCESS;
+  return at_end(document) ? simdjson::SUCCESS : simdjson::TRAILING_CONTENT;
 }
 
 Projector::Projector(const model::BindingPlan& plan) : impl_(std::make_unique<Impl>()) {
@@ -223,20 +229,23 @@ Result<void> Projector::project(std::string_view row, std::string& out) {
     return fail(ErrorCode::kMalformed, fmt::format("binding {}: the row is not a JSON object: {}",
                                                    impl_->binding, simdjson::error_message(error)));
   }
+  Result<void> done;
   for (size_t slot = 0; slot < impl_->sources.size(); ++slot) {
     const auto& source = impl_->sources[slot];
     std::string_view fragment = impl_->fragments[slot];
     if (source.type != model::FieldType::kAuto && !fragment.empty()) {
       impl_->converted.clear();
-      if (auto done = convert(fragment, source.type, impl_->converted); !done) {
-        return fail(done.error(), fmt::format("binding {}: column {}", impl_->binding, source.column));
+      if (auto converted = convert(fragment, source.type, impl_->converted); !converted) {
+        const auto place = fmt::format("binding {}: column {}", impl_->binding, source.column);
+        if (done) done = fail(converted.error(), place);
+        impl_->converted.clear();
       }
       fragment = impl_->converted;
     }
     append_varint(out, fragment.size());
     out += fragment;
   }
-  return {};
+  return done;
 }
 
 }  // namespace searchsync::worker

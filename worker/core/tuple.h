@@ -27,8 +27,11 @@ class TupleView {
 
 // The text by which rows are found, from fragments of JSON: a string's content, a number's digits.
 // Several columns are joined by the byte 0x1f. Returns false, with `out` undefined, if one of them is
-// null or missing.
+// null or missing, or if the text is longer than any row's key.
 bool key_text(const TupleView& tuple, const std::vector<model::Slot>& slots, std::string& out);
+
+// Appends one of several columns to a key text. False as append_scalar_text().
+bool append_key_part(std::string_view fragment, size_t index, size_t columns, std::string& out);
 
 // Appends the content of one JSON scalar to `out`: a string without quotes and escapes, anything else
 // as it stands. False if it is null, missing, or no scalar.
@@ -42,7 +45,8 @@ class Projector {
   Projector(Projector&&) noexcept;
 
   // row: a canonical JSON object. Replaces `out` by its tuple. Errors: kMalformed, also where a
-  // value cannot be converted to the type of its field; names the column.
+  // value cannot be converted to the type of its field; names the column. The tuple is then without
+  // that value, or, if the row is no object, without any.
   Result<void> project(std::string_view row, std::string& out);
 
  private:

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "lib/base/check.h"
-#include "worker/core/convert.h"
 #include "worker/core/pending.h"
+#include "worker/core/temporal.h"
 #include "worker/core/version.h"
 
 namespace searchsync::worker {
@@ -123,7 +123,7 @@ bool PartitionWorker::is_usable(const LogRecord& record) {
   }
   const auto iso = [](int64_t ms) {
     std::string text;
-    append_timestamp(ms * 1000, text);
+    append_timestamp(ms * 1000, Zone::kUtc, text);
     return text;
   };
   halted_ = Error{ErrorCode::kUnsupported,

@@ -1,0 +1,249 @@
+#include "worker/core/worker.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "worker/core/version.h"
+
+namespace searchsync::worker {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+constexpr BindingId kBug = 0, kOwner = 1, kRun = 2;  // in order of name
+
+model::SourceBinding binding(std::string name, model::Relation relation,
+                             std::vector<model::FieldMapping> fields) {
+  model::SourceBinding made;
+  made.metadata.name = std::move(name);
+  made.spec.source = model::KafkaSource{.topic = made.metadata.name};
+  made.spec.key = {"id"};
+  made.spec.relation = std::move(relation);
+  made.spec.fields = std::move(fields);
+  return made;
+}
+
+model::Pipeline pipeline() {
+  const std::vector<model::SourceBinding> bindings = {
+      binding("bug", model::ChildrenRelation{.from = {"run"}, .into = "bugs"}, {{"id", "id"}}),
+      binding("owner", model::LookupRelation{.of = "root", .from = {"owner"}}, {{"name", "owner"}}),
+      binding("run", model::RootRelation{}, {{"n", "n", model::FieldType::kNumber}})};
+  auto compiled = model::compile(model::SearchIndex{}, bindings);
+  EXPECT_TRUE(compiled.has_value());
+  return std::move(*compiled);
+}
+
+// One partition, and the log that it reads.
+class WorkerTest : public testing::Test {
+ protected:
+  WorkerTest() { start(Generation(1)); }
+
+  void start(Generation generation, Offset committed = Offset(0), int64_t oldest_usable_ms = 0) {
+    worker_ = std::make_unique<PartitionWorker>(
+        pipeline_, PartitionWorker::Options{.partition = Partition(0), .generation = generation},
+        store_);
+    worker_->start({.identity = "log",
+                    .committed = committed,
+                    .end = next_,
+                    .now_ms = 1'000'000,
+                    .oldest_usable_ms = oldest_usable_ms});
+  }
+
+  Work apply(const EncodedMessage& message, int64_t timestamp_ms = 1'000'000) {
+    const LogRecord record{.offset = next_,
+                           .key = message.key,
+                           .value = message.value,
+                           .meta = message.value ? std::optional<std::string_view>() : message.meta,
+                           .timestamp_ms = timestamp_ms};
+    next_ = Offset(next_.get() + 1);
+    return worker_->apply({&record, 1});
+  }
+
+  Work apply(const Message& message) { return apply(encode(message)); }
+
+  // What the worker sends, and appends to its own log.
+  static Message read(const Send& send) {
+    const auto& message = send.message;
+    auto decoded = decode(message.key, message.value,
+                          message.value ? std::optional<std::string_view>() : message.meta);
+    EXPECT_TRUE(decoded.has_value());
+    return *decoded;
+  }
+
+  static Message run(uint64_t position, std::optional<std::string_view> row) {
+    return {.kind = MessageKind::kRow,
+            .binding = kRun,
+            .key = "1",
+            .position = {0, position},
+            .row = row};
+  }
+
+  const model::Pipeline pipeline_ = pipeline();
+  MemoryStore store_;
+  std::unique_ptr<PartitionWorker> worker_;
+  Offset next_{0};  // of the log
+};
+
+TEST_F(WorkerTest, TheVersionIsTheGenerationAndTheOffset) {
+  next_ = Offset(41);
+  const auto work = apply(run(7, R"({"n":1})"));
+  ASSERT_THAT(work.writes, SizeIs(1));
+  EXPECT_EQ(work.writes[0].root, "1");
+  EXPECT_EQ(work.writes[0].document, R"({"n":1,"owner":null,"bugs":[]})");
+  EXPECT_EQ(work.writes[0].version, (int64_t{1} << 48) + 41);
+  const auto deleted = apply(run(8, std::nullopt));
+  ASSERT_THAT(deleted.writes, SizeIs(1));
+  EXPECT_EQ(deleted.writes[0].document, std::nullopt);
+  EXPECT_EQ(deleted.writes[0].version, document_version(Generation(1), Offset(42)));
+}
+
+TEST_F(WorkerTest, TheLogIsCommittedUpToTheFirstThingUndone) {
+  const auto first = apply(run(1, R"({"n":1})"));
+  const auto second = apply(run(2, R"({"n":2})"));
+  EXPECT_EQ(worker_->committable(), Offset(0));
+  worker_->acknowledge(second.batch, second.pieces());
+  EXPECT_EQ(worker_->committable(), Offset(0));
+  worker_->acknowledge(first.batch, first.pieces());
+  EXPECT_EQ(worker_->committable(), Offset(2));
+}
+
+TEST_F(WorkerTest, WhatWasUnderWayIsGivenOutAgain) {
+  const auto first = apply(run(1, R"({"n":1})"));
+  apply(run(2, R"({"n":2})"));
+  worker_->acknowledge(first.batch);
+  start(Generation(1));
+  const auto again = worker_->resume();
+  ASSERT_THAT(again, SizeIs(1));
+  ASSERT_THAT(again[0].writes, SizeIs(1));
+  EXPECT_EQ(again[0].writes[0].document, R"({"n":2,"owner":null,"bugs":[]})");
+  EXPECT_EQ(again[0].writes[0].version, document_version(Generation(1), Offset(1)));
+  EXPECT_EQ(worker_->committable(), Offset(1));
+  worker_->acknowledge(again[0].batch);
+  EXPECT_EQ(worker_->committable(), Offset(2));
+}
+
+TEST_F(WorkerTest, ALateOlderRowMakesTheNewerBeSaidAgain) {
+  apply(run(9, R"({"n":9})"));
+  const auto late = apply(run(3, R"({"n":3})"));
+  EXPECT_THAT(late.writes, SizeIs(0));
+  ASSERT_THAT(late.sends, SizeIs(1));
+  const auto again = read(late.sends[0]);
+  EXPECT_EQ(again.kind, MessageKind::kRow);
+  EXPECT_EQ(again.key, "1");
+  EXPECT_EQ(again.position, (Position{0, 9}));
+  EXPECT_EQ(again.row, R"({"n":9})");
+  EXPECT_EQ(late.sends[0].message.key, encode(run(3, "{}")).key);
+  // While it is on its way nothing else is said; what comes late after it is another matter.
+  EXPECT_EQ(apply(run(4, R"({"n":4})")).pieces(), 0u);
+  EXPECT_EQ(apply(late.sends[0].message).pieces(), 0u);
+  EXPECT_THAT(apply(run(5, R"({"n":5})")).sends, SizeIs(1));
+}
+
+TEST_F(WorkerTest, ALateOlderRowOfADeletedOneMakesTheDeletionBeSaidAgain) {
+  apply(run(9, std::nullopt));
+  const auto late = apply(run(3, R"({"n":3})"));
+  ASSERT_THAT(late.sends, SizeIs(1));
+  EXPECT_EQ(read(late.sends[0]).position, (Position{0, 9}));
+  EXPECT_EQ(late.sends[0].message.value, std::nullopt);
+}
+
+TEST_F(WorkerTest, ALateChildIsAskedForAtItsOwner) {
+  const Message row{.kind = MessageKind::kRow,
+                    .binding = kBug,
+                    .key = "b",
+                    .position = {0, 1},
+                    .row = R"({"id":"b","run":1})"};
+  const auto sent = apply(row);
+  ASSERT_THAT(sent.sends, SizeIs(1));
+  const auto child = read(sent.sends[0]);
+  EXPECT_EQ(child.kind, MessageKind::kChild);
+  EXPECT_EQ(child.root, "1");
+  EXPECT_EQ(child.position, (Position{0, 1}));  // one more than the row's offset
+  apply(sent.sends[0].message);
+
+  Message older = child;
+  older.position = {0, 0};
+  older.row.reset();
+  const auto late = apply(older);
+  EXPECT_THAT(late.writes, SizeIs(0));
+  ASSERT_THAT(late.sends, SizeIs(1));
+  EXPECT_EQ(read(late.sends[0]).kind, MessageKind::kRepeat);
+
+  const auto answered = apply(late.sends[0].message);
+  ASSERT_THAT(answered.sends, SizeIs(1));
+  const auto again = read(answered.sends[0]);
+  EXPECT_EQ(again.kind, MessageKind::kChild);
+  EXPECT_EQ(again.position, (Position{0, 4}));
+  EXPECT_EQ(again.row, row.row);
+  EXPECT_EQ(answered.sends[0].message.key, sent.sends[0].message.key);
+}
+
+TEST_F(WorkerTest, ALateAnswerToALookupIsAskedForAgain) {
+  const auto sent = apply(run(1, R"({"n":1,"owner":"o"})"));
+  EXPECT_THAT(sent.writes, SizeIs(0));  // the owner is not known
+  ASSERT_THAT(sent.sends, SizeIs(1));
+  EXPECT_EQ(read(sent.sends[0]).kind, MessageKind::kSubscribe);
+  const Message answer{.kind = MessageKind::kLookup,
+                       .binding = kOwner,
+                       .key = "o",
+                       .position = {0, 5},
+                       .row = R"({"name":"O"})"};
+  const auto answered = apply(answer);
+  ASSERT_THAT(answered.writes, SizeIs(1));
+  EXPECT_EQ(answered.writes[0].document, R"({"n":1,"owner":"O","bugs":[]})");
+
+  Message older = answer;
+  older.position = {0, 4};
+  older.row.reset();
+  const auto late = apply(older);
+  EXPECT_THAT(late.writes, SizeIs(0));
+  ASSERT_THAT(late.sends, SizeIs(1));
+  EXPECT_EQ(late.sends[0].message.key, sent.sends[0].message.key);
+}
+
+TEST_F(WorkerTest, OnlyWhoLeadsHasItSaidAgain) {
+  apply(run(9, R"({"n":9})"));
+  apply(encode_lead(Generation(2)));
+  EXPECT_EQ(apply(run(3, R"({"n":3})")).pieces(), 0u);
+  apply(encode_lead(Generation(1)));
+  EXPECT_THAT(apply(run(3, R"({"n":3})")).sends, SizeIs(1));
+}
+
+TEST_F(WorkerTest, AMalformedRowGoesToTheDeadLetters) {
+  for (const auto& [row, reason] : std::map<std::string, std::string>{
+           {R"({"n":"many"})", "binding run: column n: the value \"many\" is not a number"},
+           {R"({"n":)", "binding run: the row is not a JSON object"}}) {
+    const auto offset = next_;
+    const auto work = apply(run(static_cast<uint64_t>(offset.get()) + 1, row));
+    ASSERT_THAT(work.refused, SizeIs(1));
+    EXPECT_EQ(work.refused[0].offset, offset);
+    EXPECT_THAT(work.refused[0].reason, HasSubstr(reason));
+    EXPECT_EQ(work.refused[0].key, encode(run(1, "{}")).key);
+    ASSERT_THAT(work.writes, SizeIs(1));  // it shows no longer what it was
+    EXPECT_EQ(work.writes[0].document, std::nullopt);
+    EXPECT_EQ(worker_->committable(), offset);
+    worker_->acknowledge(work.batch, 2);
+    EXPECT_EQ(worker_->committable(), next_);
+  }
+  const auto unknown = apply(EncodedMessage{.key = "?", .value = "?", .meta = ""});
+  ASSERT_THAT(unknown.refused, SizeIs(1));
+  EXPECT_EQ(unknown.refused[0].key, "?");
+  EXPECT_EQ(unknown.refused[0].value, "?");
+}
+
+TEST_F(WorkerTest, WorkThatIsTooOldHalts) {
+  worker_->reached(Offset(1), 0);  // something was compacted away
+  next_ = Offset(5);
+  store_.clear();
+  start(Generation(1), Offset(2), 500);
+  const auto done =
+      apply(encode(run(1, R"({"n":1})")), 499);  // past it, nothing is known of the log
+  EXPECT_EQ(done.pieces(), 0u);
+  ASSERT_TRUE(worker_->halted().has_value());
+  EXPECT_THAT(worker_->halted()->message, HasSubstr("offset 5 is of 1970-01-01T00:00:00.499Z"));
+  EXPECT_EQ(worker_->committable(), Offset(2));
+}
+
+}  // namespace
+}  // namespace searchsync::worker
