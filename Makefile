@@ -3,10 +3,12 @@
 PYTHON := /usr/bin/python3
 
 # End-to-end tests: Python unittest modules, run in this order against real servers.
-# SEARCHSYNC_SEARCH=elasticsearch8 (or another of e2e.servers.ENGINES) chooses the search engine.
+# SEARCH=elasticsearch8 (or another of e2e.servers.ENGINES) chooses the search engine.
 E2E := \
   e2e.servers.servers_test \
-  e2e.screener_oracle_test
+  e2e.bad_input_test \
+  e2e.screener_oracle_test \
+  e2e.screener_test
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

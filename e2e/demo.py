@@ -33,7 +33,7 @@ _LONG = 120  # characters of a field that are shown
 
 def main() -> int:
     try:
-        with Stack(engine=os.environ.get("SEARCH"), progress=_say) as stack:
+        with Stack(progress=_say) as stack:
             try:
                 _show(stack)
             except KeyboardInterrupt:  # here, so that nothing is kept

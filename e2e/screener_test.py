@@ -32,7 +32,7 @@ _QUIET_SECONDS = 120
 class ScreenerTest(unittest.TestCase):
     def test_equals_the_join_whatever_happens(self):
         say(f"SEED={SEED} RUNS={RUNS} RATE={RATE}")
-        with Stack(engine=os.environ.get("SEARCH")) as stack:
+        with Stack() as stack:
             screener = Screener(stack, stack.run_dir / "resources", SEED, {
                 "replicas: 2\n    sessionTimeout: 45s":
                     f"replicas: {_WORKERS}\n    sessionTimeout: 6s"})
@@ -118,7 +118,7 @@ class Faults:
 
     def _pause_worker(self) -> None:
         """SIGSTOP, until Kafka has given its work away; then it wakes up as a zombie."""
-        group = f"searchsync.default.{INDEX}.fold-{self._product.index(INDEX)['generation']}"
+        group = f"searchsync.default.{INDEX}.fold-{self._product.index(INDEX)['alias']}"
         victim = self._rng.choice(self._product.children("worker"))
         self._product.wait(
             "all workers in the group, and nobody else",

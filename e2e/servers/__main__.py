@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     up = commands.add_parser("up", help="start the servers; they run until Ctrl-C or SIGTERM")
     up.add_argument("--search", choices=ENGINES,
-                    help="the engine; $SEARCHSYNC_SEARCH or opensearch2 if not given")
+                    help="the engine; $SEARCH or opensearch2 if not given")
     up.add_argument("--search-heap", default="1g", metavar="SIZE", help="as for -Xmx")
     up.add_argument("--run-dir", type=Path, metavar="D",
                     help="for data and logs, kept; otherwise a temporary folder")

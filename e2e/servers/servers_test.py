@@ -1,6 +1,6 @@
 """The harness against the real servers: `/usr/bin/python3 -m unittest e2e.servers.servers_test`.
 
-$SEARCHSYNC_SEARCH chooses the search engine.
+$SEARCH chooses the search engine.
 """
 
 import json

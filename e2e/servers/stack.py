@@ -30,7 +30,7 @@ class Stack:
 
     run_dir: for data and logs; must not hold those of another run, and is kept. Without it a
     temporary folder is used, which is kept only if something fails.
-    engine: of search.ENGINES; without it $SEARCHSYNC_SEARCH, or OpenSearch 2.
+    engine: of search.ENGINES; without it $SEARCH, or OpenSearch 2.
     parts: which of PARTS to start; the others are None.
     """
 
@@ -40,7 +40,7 @@ class Stack:
         self._temporary = run_dir is None
         self.run_dir = _run_folder(run_dir)
         self._progress = progress
-        engine = engine or os.environ.get("SEARCHSYNC_SEARCH") or DEFAULT_ENGINE
+        engine = engine or os.environ.get("SEARCH") or DEFAULT_ENGINE
         servers = self.run_dir / "servers"
         self.postgres = Postgres(servers / "postgres") if "postgres" in parts else None
         self.kafka = Kafka(servers / "kafka", kafka_heap) if "kafka" in parts else None

@@ -154,6 +154,14 @@ http::ClientRequest bulk_request(const IndexName& index, std::string body,
           .timeout = timeout};
 }
 
+http::ClientRequest exists_request(const IndexName& index, std::chrono::milliseconds timeout) {
+  return {.method = "HEAD",
+          .path = "/" + http::percent_encode(write_alias(index)),
+          .headers = {},
+          .body = "",
+          .timeout = timeout};
+}
+
 Result<std::vector<ItemOutcome>> parse_bulk_response(int http_status, std::string_view body,
                                                      size_t sent) {
   CHECK(sent > 0);

@@ -42,6 +42,9 @@ void append_delete(std::string& body, std::string_view id, int64_t version);
 http::ClientRequest bulk_request(const IndexName& index, std::string body,
                                  std::chrono::milliseconds timeout);
 
+// Asks whether a generation is there to be written to: 200 or 404.
+http::ClientRequest exists_request(const IndexName& index, std::chrono::milliseconds timeout);
+
 // The alias that exists as long as its index and is written to. index_body creates it, hidden.
 std::string write_alias(const IndexName& index);
 

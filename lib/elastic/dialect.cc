@@ -35,7 +35,7 @@ Result<Dialect> check_version(Dialect dialect, const nlohmann::json& version) {
                     fmt::format("Elasticsearch {} is too old; at least {}.0 is needed", number,
                                 kElasticsearchMajorMin));
       }
-      return dialect;
+      break;
     case Product::kOpenSearch:
       if (dialect.major == 7) {
         return fail(
@@ -49,9 +49,9 @@ Result<Dialect> check_version(Dialect dialect, const nlohmann::json& version) {
                     fmt::format("OpenSearch {} is too old; at least {}.{} is needed", number,
                                 kOpenSearchMajorMin, kOpenSearchMinorMin));
       }
-      return dialect;
+      break;
   }
-  CHECK(false);
+  return dialect;
 }
 
 }  // namespace

@@ -7,18 +7,23 @@
 #include <cstring>
 #include <fstream>
 
+#include "lib/base/log.h"
 #include "lib/http/server.h"
 
 namespace searchsync::http {
 
 void Health::not_ready(std::string_view name, std::string_view reason) {
   const std::lock_guard lock(mutex_);
-  reasons_.insert_or_assign(std::string(name), std::string(reason));
+  const auto [place, is_new] = reasons_.insert_or_assign(std::string(name), std::string(reason));
+  if (is_new) log::info("not ready: {}: {}", name, reason);
 }
 
 void Health::ready(std::string_view name) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = reasons_.find(name); found != reasons_.end()) reasons_.erase(found);
+  const auto found = reasons_.find(name);
+  if (found == reasons_.end()) return;
+  reasons_.erase(found);
+  log::info("ready: {}", name);
 }
 
 bool Health::is_ready() const {

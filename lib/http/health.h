@@ -12,7 +12,8 @@ namespace searchsync::http {
 
 class Server;
 
-// Why this process is not ready, by who says so. Ready when nobody objects. Thread-safe.
+// Why this process is not ready, by who says so. Ready when nobody objects. Changes are logged.
+// Thread-safe.
 class Health {
  public:
   // `reason` says what is waited for: not_ready("kafka", "no broker reachable at a:9092").

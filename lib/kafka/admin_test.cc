@@ -118,6 +118,7 @@ class AssignAll : public GroupListener {
   }
   void on_revoked(std::span<const TopicPartition>) override {}
   void on_lost(std::span<const TopicPartition>) override {}
+  void on_commit_failed(const Error& error) override { ADD_FAILURE() << error.message; }
 };
 
 TEST_P(AdminOnRealBroker, GroupOffsets) {

@@ -12,8 +12,12 @@
 namespace searchsync::kafka {
 namespace {
 
+constexpr int kDebugLevel = 7;
+
 // librdkafka's levels are those of syslog. Called on its own threads.
 void on_log(const rd_kafka_t* client, int level, const char* facility, const char* text) {
+  // A failed connection comes as an error too, which whoever polls the client reports once.
+  if (std::string_view(facility) == "FAIL") level = kDebugLevel;
   if (level <= 4) {
     log::warning("kafka client {}: {}: {}", rd_kafka_name(client), facility, text);
   } else if (level <= 6) {

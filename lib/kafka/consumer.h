@@ -56,8 +56,9 @@ class GroupListener {
   // Partitions that have gone already (the session expired): somebody else may be reading them,
   // commits for them answer kFenced.
   virtual void on_lost(std::span<const TopicPartition> partitions) = 0;
-  // A commit with CommitMode::kAsync failed. By default a line in the log: the next one covers it.
-  virtual void on_commit_failed(const Error& error);
+  // A commit with CommitMode::kAsync failed: with kFenced if the group was rebalancing, which is
+  // usual. What is still ours is to be committed again.
+  virtual void on_commit_failed(const Error& error) = 0;
 };
 
 enum class CommitMode {

@@ -39,8 +39,6 @@ namespace {
 constexpr size_t kQueueMessagesMax = 100'000;  // queued.min.messages, librdkafka's default
 }  // namespace
 
-void GroupListener::on_commit_failed(const Error& error) { log::warning("{}", error.message); }
-
 void Consumer::Impl::on_rebalance(int kind, rd_kafka_topic_partition_list_t& list) {
   const auto partitions = from_list(list);
   Handle<rd_kafka_error_s> error;

@@ -55,6 +55,10 @@ class Member : public GroupListener {
     lost += partitions.size();
   }
 
+  void on_commit_failed(const Error& error) override {
+    EXPECT_EQ(error.code, ErrorCode::kFenced) << error.message;
+  }
+
   void poll(milliseconds timeout = milliseconds(20), size_t events_max = 10) {
     const auto batch = consumer->poll(timeout, events_max);
     ASSERT_TRUE(batch) << batch.error().message;

@@ -91,7 +91,7 @@ void FolderWorld::scrape(const Supervisor::Process& process, plan::ObservedProce
   const auto metrics =
       http->request({.path = "/metrics", .headers = {}, .body = "", .timeout = kScrapeTimeout});
   if (metrics && metrics->status == 200) {
-    add_samples(parse_samples(metrics->body), workload, rows);
+    add_samples(parse_samples(metrics->body), seen.message, workload, rows);
   }
 }
 

@@ -1,8 +1,11 @@
 #include "operator/control/samples.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <ranges>
 
 namespace searchsync::control {
 namespace {
@@ -55,6 +58,15 @@ bool parse_line(std::string_view line, Sample& sample) {
   return stop != number.c_str();
 }
 
+std::string halt_reason(std::string_view reasons, std::string_view binding) {
+  const auto name = fmt::format("binding {}: ", binding);
+  for (const auto line : std::views::split(reasons, '\n')) {
+    const std::string_view text(line);
+    if (text.starts_with(name)) return std::string(text.substr(name.size()));
+  }
+  return "it reached errors.maxDeadLetters";
+}
+
 }  // namespace
 
 std::string_view Sample::label(std::string_view key) const {
@@ -73,14 +85,14 @@ std::vector<Sample> parse_samples(std::string_view text) {
   return samples;
 }
 
-void add_samples(const std::vector<Sample>& samples, plan::ObservedWorkload& workload,
-                 double& rows) {
+void add_samples(const std::vector<Sample>& samples, std::string_view reasons,
+                 plan::ObservedWorkload& workload, double& rows) {
   for (const auto& sample : samples) {
     const std::string binding(sample.label("binding"));
     if (sample.name == kDeadLetters) {
       workload.dead_letters[binding] += static_cast<int64_t>(sample.value);
     } else if (sample.name == kHalted && sample.value > 0) {
-      workload.halts[binding] = "it reached errors.maxDeadLetters";
+      workload.halts[binding] = halt_reason(reasons, binding);
     } else if (sample.name == kLagSeconds && std::isfinite(sample.value)) {
       workload.lag_seconds = std::max(workload.lag_seconds.value_or(0), sample.value);
     } else if (sample.name == kRows) {

@@ -23,9 +23,9 @@ struct Sample {
 // Source: prometheus.io, "Exposition formats", text format 0.0.4.
 std::vector<Sample> parse_samples(std::string_view text);
 
-// Adds what one process says of itself to what is known of its workload. `rows` gets the rows it
-// has read so far.
-void add_samples(const std::vector<Sample>& samples, plan::ObservedWorkload& workload,
-                 double& rows);
+// Adds what one process says of itself to what is known of its workload. `reasons` is why it is not
+// ready, a line "name: reason" each; `rows` gets the rows it has read so far.
+void add_samples(const std::vector<Sample>& samples, std::string_view reasons,
+                 plan::ObservedWorkload& workload, double& rows);
 
 }  // namespace searchsync::control

@@ -32,10 +32,11 @@ TEST(Samples, OfSeveralProcessesAddUp) {
       "searchsync_capture_snapshot_complete{table=\"public.b\"} 0\n");
   plan::ObservedWorkload workload;
   double rows = 0;
-  add_samples(samples, workload, rows);
-  add_samples(samples, workload, rows);
+  const std::string reasons = "binding bugs: other\nbinding bug: too many\nelasticsearch: away";
+  add_samples(samples, reasons, workload, rows);
+  add_samples(samples, reasons, workload, rows);
   EXPECT_EQ(workload.dead_letters.at("bug"), 4);
-  EXPECT_EQ(workload.halts.size(), 1u);
+  EXPECT_EQ(workload.halts, (std::map<std::string, std::string>{{"bug", "too many"}}));
   EXPECT_EQ(workload.lag_seconds, 1.5);
   EXPECT_EQ(rows, 20);
   EXPECT_TRUE(workload.snapshot_complete.at("public.a"));

@@ -1,10 +1,11 @@
 #include "worker/run/bulk_lane.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "lib/base/check.h"
-#include "lib/base/log.h"
 
 namespace searchsync::worker {
 namespace {
@@ -51,6 +52,7 @@ Clock::time_point BulkLane::send(Clock::time_point now) {
   if (in_flight_ < options_.requests_max && waiting_.empty() && !gathered_.items.empty() && due) {
     submit(std::exchange(gathered_, {}), now);
   }
+  if (idle() && !checking_ && now >= next_check_) check(now);
   if (!waiting_.empty()) return waiting_.front().not_before;
   return gathered_.items.empty() ? now + std::chrono::seconds(1) : gathered_.since + options_.delay;
 }
@@ -69,8 +71,29 @@ void BulkLane::submit(Batch batch, Clock::time_point now) {
   ++in_flight_;
 }
 
+void BulkLane::check(Clock::time_point now) {
+  checking_ = client_.submit(elastic::exists_request(options_.index, options_.check_every),
+                             [queue = arrived_, now](http::Completion completion) {
+                               queue->push_always(
+                                   {{}, std::move(completion.response), now, Clock::now()});
+                             });
+}
+
+// Whoever may write need not be allowed to look: 403 is no trouble.
+void BulkLane::finish_check(const Result<http::ClientResponse>& response) {
+  checking_ = false;
+  if (!idle()) return;  // writes will tell
+  if (!response) {
+    trouble_ = response.error().message;
+  } else if (response->status == 200 || response->status == 403) {
+    trouble_.clear();
+  } else {
+    trouble_ =
+        fmt::format("index {} answers with status {}", options_.index.get(), response->status);
+  }
+}
+
 void BulkLane::retry(Batch batch, Clock::time_point now, std::string why) {
-  if (trouble_.empty()) log::warning("index {}: {}; trying again", options_.index.get(), why);
   trouble_ = std::move(why);
   totals_.failed_requests += 1;
   batch.not_before = now + backoff_.next();
@@ -100,6 +123,11 @@ size_t BulkLane::collect(Clock::time_point now, FunctionRef<void(BulkResult&&)> 
 
 size_t BulkLane::finish(Arrived arrived, Clock::time_point now,
                         FunctionRef<void(BulkResult&&)> take) {
+  next_check_ = now + options_.check_every;
+  if (arrived.batch.items.empty()) {
+    finish_check(arrived.response);
+    return 0;
+  }
   --in_flight_;
   Batch& batch = arrived.batch;
   if (!arrived.response) {
@@ -128,13 +156,8 @@ size_t BulkLane::finish(Arrived arrived, Clock::time_point now,
     take({std::move(batch.items[i]), outcome,
           std::string_view(batch.body).substr(begin, end - begin)});
   }
-  if (refused.empty()) {
-    if (!trouble_.empty()) log::info("index {}: writes go through again", options_.index.get());
-    backoff_.reset();
-  } else if (trouble_ != refused) {
-    log::error("index {}: the engine refuses all writes: {}", options_.index.get(), refused);
-  }
-  trouble_ = std::move(refused);
+  if (refused.empty()) backoff_.reset();
+  trouble_ = refused.empty() ? "" : "all writes are refused: " + refused;
   return batch.items.size();
 }
 

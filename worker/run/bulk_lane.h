@@ -2,7 +2,8 @@
 
 // Documents on their way into one index: gathered into bulk requests, sent a few at a time, each
 // item's outcome handed back. What the engine pushes back comes back as an outcome too; what never
-// reached it is sent again from here.
+// reached it is sent again from here. While there is nothing to write, it asks now and then whether
+// the index is there.
 
 #include <chrono>
 #include <cstdint>
@@ -49,6 +50,7 @@ class BulkLane {
     std::chrono::milliseconds delay{5};
     int requests_max = 2;                       // in flight
     std::chrono::milliseconds timeout{60'000};  // of one request; shorter than index.gc_deletes
+    std::chrono::milliseconds check_every{5'000};  // while nothing is written
   };
 
   struct Totals {
@@ -84,13 +86,15 @@ class BulkLane {
   };
   // Completions arrive on the client's thread, which may outlive this object.
   struct Arrived {
-    Batch batch;
+    Batch batch;  // without items: a check
     Result<http::ClientResponse> response;
     Clock::time_point sent;
     Clock::time_point answered;
   };
 
   void submit(Batch batch, Clock::time_point now);
+  void check(Clock::time_point now);
+  void finish_check(const Result<http::ClientResponse>& response);
   void retry(Batch batch, Clock::time_point now, std::string why);
   void split(Batch batch, Clock::time_point now);
   size_t finish(Arrived arrived, Clock::time_point now, FunctionRef<void(BulkResult&&)> take);
@@ -100,7 +104,9 @@ class BulkLane {
   Backoff backoff_;
   Batch gathered_;
   std::deque<Batch> waiting_;  // to be sent again
-  int in_flight_ = 0;
+  int in_flight_ = 0;  // of documents
+  bool checking_ = false;
+  Clock::time_point next_check_;
   std::string trouble_;
   Totals totals_;
   std::vector<double> latencies_;

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -38,6 +39,10 @@ class BulkLaneTest : public testing::Test {
       bodies_.push_back(request.body);
       return answer_(request.body);
     });
+    server_.route(http::Method::kGet, "/{index}", [this](const http::Request& request) {
+      EXPECT_EQ(request.path_parameter("index"), elastic::write_alias(IndexName("runs")));
+      return http::Response{.status = index_status_, .body = ""};
+    });
     ASSERT_TRUE(server_.start().has_value());
     auto client = http::AsyncClient::create({.base_urls = {"http://" + server_.address()}});
     ASSERT_TRUE(client.has_value()) << client.error().message;
@@ -67,6 +72,7 @@ class BulkLaneTest : public testing::Test {
   std::mutex mutex_;
   std::vector<std::string> bodies_;  // guarded by mutex_
   std::function<http::Response(const std::string&)> answer_;
+  std::atomic<int> index_status_ = 200;
   http::Server server_{{.listen = "127.0.0.1:0"}};
   std::unique_ptr<http::AsyncClient> client_;
 };
@@ -115,6 +121,24 @@ TEST_F(BulkLaneTest, FindsTheDocumentThatTheEngineCannotRead) {
     EXPECT_EQ(outcome, root == "d5" ? elastic::Outcome::kRejected : elastic::Outcome::kApplied)
         << root;
   }
+}
+
+TEST_F(BulkLaneTest, ChecksTheIndexWhileThereIsNothingToWrite) {
+  BulkLane lane({.index = IndexName("runs"), .check_every = milliseconds(20)}, *client_, 1);
+  const auto wait_trouble = [&](bool expected) {
+    const auto deadline = Clock::now() + std::chrono::seconds(30);
+    while (lane.trouble().empty() == expected && Clock::now() < deadline) {
+      lane.send(Clock::now());
+      lane.collect(Clock::now(), [](BulkResult&&) {});
+    }
+    EXPECT_EQ(!lane.trouble().empty(), expected) << lane.trouble();
+  };
+  index_status_ = 404;
+  wait_trouble(true);
+  EXPECT_NE(lane.trouble().find("404"), std::string::npos) << lane.trouble();
+  index_status_ = 200;
+  wait_trouble(false);
+  EXPECT_EQ(lane.totals().requests, 0u);
 }
 
 TEST_F(BulkLaneTest, HandsBackWhatWasPushedBack) {

@@ -354,11 +354,16 @@ void FoldLoop::commit(kafka::CommitMode mode) {
     offsets.push_back({settings_.document_log, assigned.partition, done});
   }
   if (offsets.empty()) return;
-  // What is not committed is done again by whoever comes next: a delay, not a loss.
-  if (auto done = consumer_->commit(offsets, mode); !done) {
-    log::warning("document log {}: commit failed: {}", settings_.document_log,
-                 done.error().message);
-  }
+  if (auto done = consumer_->commit(offsets, mode); !done) on_commit_failed(done.error());
+}
+
+// What is not committed is done again by whoever comes next: a delay, not a loss. But as long as the
+// partitions are ours all is committed again, for there may be no further message to do it.
+void FoldLoop::on_commit_failed(const Error& error) {
+  const auto level = error.code == ErrorCode::kFenced ? log::Level::kDebug : log::Level::kWarning;
+  log::write(level, "document log {}: commit failed: {}",
+             fmt::make_format_args(settings_.document_log, error.message));
+  for (auto& [assignment, assigned] : assigned_) assigned.committed = Offset(0);
 }
 
 void FoldLoop::show(Clock::time_point now) {
@@ -379,15 +384,15 @@ void FoldLoop::show(Clock::time_point now) {
   shown_ = totals;
   for (const double seconds : bulk_.take_latencies()) metrics_.bulk_seconds.observe(seconds);
   if (bulk_.trouble().empty()) {
-    health_.ready("index");
+    health_.ready("elasticsearch");
   } else {
-    health_.not_ready("index", bulk_.trouble());
+    health_.not_ready("elasticsearch", bulk_.trouble());
   }
   const auto unreachable = consumer_->connection_error();
   if (unreachable) {
-    health_.not_ready("document-log", unreachable->message);
+    health_.not_ready("kafka document log", unreachable->message);
   } else {
-    health_.ready("document-log");
+    health_.ready("kafka document log");
   }
 }
 

@@ -62,6 +62,7 @@ class FoldLoop : private kafka::GroupListener {
       std::span<const kafka::TopicPartition> partitions) override;
   void on_revoked(std::span<const kafka::TopicPartition> partitions) override;
   void on_lost(std::span<const kafka::TopicPartition> partitions) override;
+  void on_commit_failed(const Error& error) override;
 
   Result<void> start();
   Result<void> step(Clock::time_point now);

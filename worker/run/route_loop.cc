@@ -97,7 +97,7 @@ Result<void> RouteLoop::read(milliseconds timeout) {
   auto polled = consumer_->poll(timeout, kRecordsMax);
   if (!polled) {
     const auto& error = polled.error();
-    if (error.code == ErrorCode::kNotFound) health_.not_ready("sources", error.message);
+    if (error.code == ErrorCode::kNotFound) health_.not_ready("kafka sources", error.message);
     if (error.retryable() || error.code == ErrorCode::kNotFound) return {};
     return std::unexpected(error);
   }
@@ -217,9 +217,10 @@ std::vector<kafka::StartOffset> RouteLoop::on_assigned(
     std::span<const kafka::TopicPartition> partitions) {
   for (const auto& partition : partitions) {
     assigned_[++assignments_] = {.partition = partition};
-    log::info("source {}: assigned", kafka::to_string(partition));
+    log::debug("source {}: assigned", kafka::to_string(partition));
     if (halted(partition.topic)) halted_.push_back(partition);
   }
+  log::info("sources: {} partitions assigned, {} in all", partitions.size(), assigned_.size());
   return std::vector<kafka::StartOffset>(partitions.size(), kafka::StartOffset::committed());
 }
 
@@ -235,6 +236,7 @@ void RouteLoop::on_lost(std::span<const kafka::TopicPartition> partitions) {
     std::erase(halted_, partition);
     metrics_.no_lag("route", partition.topic, partition.partition.get());
   }
+  log::info("sources: {} partitions given up, {} left", partitions.size(), assigned_.size());
 }
 
 void RouteLoop::acknowledge(const Owner& owner) {
@@ -261,9 +263,14 @@ void RouteLoop::commit(kafka::CommitMode mode) {
         {assigned.partition.topic, assigned.partition.partition, assigned.committable});
   }
   if (offsets.empty()) return;
-  if (auto done = consumer_->commit(offsets, mode); !done) {
-    log::warning("sources: commit failed: {}", done.error().message);
-  }
+  if (auto done = consumer_->commit(offsets, mode); !done) on_commit_failed(done.error());
+}
+
+// As long as the partitions are ours all is committed again: there may be no further record to do it.
+void RouteLoop::on_commit_failed(const Error& error) {
+  const auto level = error.code == ErrorCode::kFenced ? log::Level::kDebug : log::Level::kWarning;
+  log::write(level, "sources: commit failed: {}", fmt::make_format_args(error.message));
+  for (auto& [assignment, assigned] : assigned_) assigned.committed = Offset(0);
 }
 
 void RouteLoop::hold_back(Time now) {
@@ -278,9 +285,9 @@ void RouteLoop::hold_back(Time now) {
 
 void RouteLoop::show() {
   if (const auto trouble = consumer_->connection_error()) {
-    health_.not_ready("sources", trouble->message);
+    health_.not_ready("kafka sources", trouble->message);
   } else {
-    health_.ready("sources");
+    health_.ready("kafka sources");
   }
 }
 
