@@ -8,8 +8,7 @@ namespace searchsync::cli {
 
 void add_capture(CLI::App& app, Invocation& invocation) {
   auto* command = app.add_subcommand(
-      "capture",
-      "Read tables of one PostgreSQL database, and their changes, into Kafka topics.");
+      "capture", "Read tables of one PostgreSQL database, and their changes, into Kafka topics.");
   const auto options = std::make_shared<RoleOptions>();
   options->add(*command);
   command->footer(
@@ -22,10 +21,10 @@ void add_capture(CLI::App& app, Invocation& invocation) {
     invocation.run = [options]() -> Result<ExitCode> {
       const Signals signals;
       RETURN_IF_ERROR(capture::run_capture({.config = options->config,
-                                       .secrets = options->secrets,
-                                       .listen = options->listen,
-                                       .address_file = options->address_file},
-                                      signals.token()));
+                                            .secrets = options->secrets,
+                                            .listen = options->listen,
+                                            .address_file = options->address_file},
+                                           signals.token()));
       return kOk;
     };
   });

@@ -92,8 +92,7 @@ Result<ExitCode> run(const Options& options) {
 
 void add_plan(CLI::App& app, Invocation& invocation) {
   auto* command = app.add_subcommand(
-      "plan",
-      "Print what `run` would do next: made, changed, rebuilt, and why. Touches nothing.");
+      "plan", "Print what `run` would do next: made, changed, rebuilt, and why. Touches nothing.");
   const auto options = std::make_shared<Options>();
   options->folder.add_directory(*command);
   options->folder.add_state_dir(*command);
@@ -106,9 +105,8 @@ void add_plan(CLI::App& app, Invocation& invocation) {
       "  searchsync plan my-index/ --offline      in a pull request, without credentials\n"
       "\n"
       "Later steps depend on what is seen then: a rebuild shows as its first step.");
-  command->callback([&invocation, options] {
-    invocation.run = [options] { return run(*options); };
-  });
+  command->callback(
+      [&invocation, options] { invocation.run = [options] { return run(*options); }; });
 }
 
 }  // namespace searchsync::cli

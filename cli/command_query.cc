@@ -7,9 +7,7 @@
 namespace searchsync::cli {
 
 void add_query(CLI::App& app, Invocation& invocation) {
-  auto* command = app.add_subcommand(
-      "query",
-      "Answer searches over one index.");
+  auto* command = app.add_subcommand("query", "Answer searches over one index.");
   const auto options = std::make_shared<RoleOptions>();
   options->add(*command);
   command->footer(
@@ -22,10 +20,10 @@ void add_query(CLI::App& app, Invocation& invocation) {
     invocation.run = [options]() -> Result<ExitCode> {
       const Signals signals;
       RETURN_IF_ERROR(query::run_query({.config = options->config,
-                                       .secrets = options->secrets,
-                                       .listen = options->listen,
-                                       .address_file = options->address_file},
-                                      signals.token()));
+                                        .secrets = options->secrets,
+                                        .listen = options->listen,
+                                        .address_file = options->address_file},
+                                       signals.token()));
       return kOk;
     };
   });

@@ -40,14 +40,14 @@ void add_run(CLI::App& app, Invocation& invocation) {
     invocation.role = "run";
     invocation.run = [&invocation, options]() -> Result<ExitCode> {
       const Signals signals;
-      RETURN_IF_ERROR(control::run_folder(
-          {.directory = std::filesystem::absolute(options->folder.directory),
-           .secrets = options->folder.secrets_path(),
-           .state_dir = options->folder.state_path(),
-           .listen = options->listen,
-           .address_file = options->address_file,
-           .log_level = invocation.log_level},
-          signals.token()));
+      RETURN_IF_ERROR(
+          control::run_folder({.directory = std::filesystem::absolute(options->folder.directory),
+                               .secrets = options->folder.secrets_path(),
+                               .state_dir = options->folder.state_path(),
+                               .listen = options->listen,
+                               .address_file = options->address_file,
+                               .log_level = invocation.log_level},
+                              signals.token()));
       return kOk;
     };
   });

@@ -22,8 +22,8 @@ void add_validate(CLI::App& app, Invocation& invocation) {
       const auto loaded = model::load_directory(options->directory);
       for (const auto& fault : loaded.faults) fmt::print("{}\n", model::to_string(fault));
       if (!loaded.faults.empty()) return kFailed;
-      fmt::print("{} SearchIndex, {} SourceBinding: no faults\n",
-                 loaded.resources.indices.size(), loaded.resources.bindings.size());
+      fmt::print("{} SearchIndex, {} SourceBinding: no faults\n", loaded.resources.indices.size(),
+                 loaded.resources.bindings.size());
       return kOk;
     };
   });

@@ -8,8 +8,7 @@ namespace searchsync::cli {
 
 void add_worker(CLI::App& app, Invocation& invocation) {
   auto* command = app.add_subcommand(
-      "worker",
-      "Keep one generation of one index equal to the join of its sources.");
+      "worker", "Keep one generation of one index equal to the join of its sources.");
   const auto options = std::make_shared<RoleOptions>();
   const auto state_dir = std::make_shared<std::string>();
   options->add(*command);
@@ -25,11 +24,11 @@ void add_worker(CLI::App& app, Invocation& invocation) {
     invocation.run = [options, state_dir]() -> Result<ExitCode> {
       const Signals signals;
       RETURN_IF_ERROR(worker::run_worker({.config = options->config,
-                                       .secrets = options->secrets,
-                                     .state_dir = *state_dir,
-                                       .listen = options->listen,
-                                       .address_file = options->address_file},
-                                      signals.token()));
+                                          .secrets = options->secrets,
+                                          .state_dir = *state_dir,
+                                          .listen = options->listen,
+                                          .address_file = options->address_file},
+                                         signals.token()));
       return kOk;
     };
   });

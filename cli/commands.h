@@ -16,7 +16,7 @@ enum ExitCode : int { kOk = 0, kFailed = 1, kUsage = 2 };
 // What the command line asks for.
 struct Invocation {
   std::string log_level = "info";
-  std::string role = "searchsync";      // for the log
+  std::string role = "searchsync";        // for the log
   std::function<Result<ExitCode>()> run;  // set by the subcommand that was given
 };
 

@@ -26,15 +26,13 @@ struct FolderOptions {
                        "Else the variable SEARCHSYNC_SECRET_<SECRET>_<KEY>");
   }
 
-  std::filesystem::path state_path() const {
-    return absolute(state_dir, ".searchsync");
-  }
+  std::filesystem::path state_path() const { return absolute(state_dir, ".searchsync"); }
   std::filesystem::path secrets_path() const { return absolute(secrets, "secrets"); }
 
  private:
   std::filesystem::path absolute(const std::string& given, const char* otherwise) const {
-    const auto path = given.empty() ? std::filesystem::path(directory) / otherwise
-                                    : std::filesystem::path(given);
+    const auto path =
+        given.empty() ? std::filesystem::path(directory) / otherwise : std::filesystem::path(given);
     return std::filesystem::absolute(path).lexically_normal();
   }
 };
@@ -52,7 +50,8 @@ struct RoleOptions {
     command.add_option("--secrets", secrets,
                        "Folder of secrets: each entry is the file <secret>/<key>.\n"
                        "Else the variable SEARCHSYNC_SECRET_<SECRET>_<KEY>");
-    command.add_option("--listen", listen, "HOST:PORT for /metrics, /healthz, /readyz; port 0: any")
+    command
+        .add_option("--listen", listen, "HOST:PORT for /metrics, /healthz, /readyz; port 0: any")
         ->capture_default_str();
     command.add_option("--address-file", address_file,
                        "Where to write the address listened on, once it is");

@@ -63,4 +63,6 @@ int main_of(int argc, char** argv) {
 }  // namespace
 }  // namespace searchsync::cli
 
-int main(int argc, char** argv) { return searchsync::cli::main_of(argc, argv); }
+int main(int argc, char** argv) {
+  return searchsync::cli::main_of(argc, argv);
+}

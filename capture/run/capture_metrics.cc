@@ -46,12 +46,13 @@ void CaptureMetrics::update(const Engine& engine, uint64_t bytes_sent, size_t in
       const auto counter = [&](const char* op) {
         return registry_.counter(kRows, kRowsHelp, {{"table", name}, {"op", op}});
       };
-      tables_.emplace_back(name, Table{.ops = {counter("c"), counter("u"), counter("d"),
-                                               counter("r"), counter("t"), counter("vanished")},
-                                       .complete = registry_.gauge(
-                                           "searchsync_capture_snapshot_complete",
-                                           "1 if all rows of the table's snapshot are in its topic.",
-                                           {{"table", name}})});
+      tables_.emplace_back(
+          name,
+          Table{.ops = {counter("c"), counter("u"), counter("d"), counter("r"), counter("t"),
+                        counter("vanished")},
+                .complete = registry_.gauge(
+                    "searchsync_capture_snapshot_complete",
+                    "1 if all rows of the table's snapshot are in its topic.", {{"table", name}})});
       known = tables_.end() - 1;
     }
     Table& table = known->second;

@@ -17,8 +17,7 @@ uint64_t split_mix(uint64_t& state) {
 
 std::chrono::milliseconds Backoff::next() {
   const int doublings = std::min(attempts_++, 30);
-  const int64_t ceiling =
-      std::min(options_.longest.count(), options_.first.count() << doublings);
+  const int64_t ceiling = std::min(options_.longest.count(), options_.first.count() << doublings);
   const auto draw = static_cast<int64_t>(split_mix(state_) % static_cast<uint64_t>(ceiling));
   return std::chrono::milliseconds(draw + 1);
 }

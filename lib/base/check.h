@@ -14,10 +14,9 @@ namespace searchsync {
 
 }  // namespace searchsync
 
-#define CHECK(condition, ...)                                                              \
-  do {                                                                                     \
-    if (!(condition)) [[unlikely]] {                                                       \
-      ::searchsync::check_failed(__FILE__, __LINE__, #condition,                           \
-                                 ::fmt::format("" __VA_ARGS__));                           \
-    }                                                                                      \
+#define CHECK(condition, ...)                                                                    \
+  do {                                                                                           \
+    if (!(condition)) [[unlikely]] {                                                             \
+      ::searchsync::check_failed(__FILE__, __LINE__, #condition, ::fmt::format("" __VA_ARGS__)); \
+    }                                                                                            \
   } while (false)

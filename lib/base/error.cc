@@ -4,18 +4,30 @@ namespace searchsync {
 
 std::string_view to_string(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalidArgument: return "invalid argument";
-    case ErrorCode::kMalformed: return "malformed";
-    case ErrorCode::kNotFound: return "not found";
-    case ErrorCode::kConflict: return "conflict";
-    case ErrorCode::kPermission: return "permission denied";
-    case ErrorCode::kUnsupported: return "unsupported";
-    case ErrorCode::kLimit: return "limit reached";
-    case ErrorCode::kTimeout: return "timeout";
-    case ErrorCode::kUnavailable: return "unavailable";
-    case ErrorCode::kFenced: return "fenced";
-    case ErrorCode::kCancelled: return "cancelled";
-    case ErrorCode::kInternal: return "internal";
+    case ErrorCode::kInvalidArgument:
+      return "invalid argument";
+    case ErrorCode::kMalformed:
+      return "malformed";
+    case ErrorCode::kNotFound:
+      return "not found";
+    case ErrorCode::kConflict:
+      return "conflict";
+    case ErrorCode::kPermission:
+      return "permission denied";
+    case ErrorCode::kUnsupported:
+      return "unsupported";
+    case ErrorCode::kLimit:
+      return "limit reached";
+    case ErrorCode::kTimeout:
+      return "timeout";
+    case ErrorCode::kUnavailable:
+      return "unavailable";
+    case ErrorCode::kFenced:
+      return "fenced";
+    case ErrorCode::kCancelled:
+      return "cancelled";
+    case ErrorCode::kInternal:
+      return "internal";
   }
   return "unknown";
 }
@@ -24,7 +36,8 @@ bool Error::retryable() const {
   switch (code) {
     case ErrorCode::kLimit:
     case ErrorCode::kTimeout:
-    case ErrorCode::kUnavailable: return true;
+    case ErrorCode::kUnavailable:
+      return true;
     case ErrorCode::kInvalidArgument:
     case ErrorCode::kMalformed:
     case ErrorCode::kNotFound:
@@ -33,7 +46,8 @@ bool Error::retryable() const {
     case ErrorCode::kUnsupported:
     case ErrorCode::kFenced:
     case ErrorCode::kCancelled:
-    case ErrorCode::kInternal: return false;
+    case ErrorCode::kInternal:
+      return false;
   }
   return false;
 }

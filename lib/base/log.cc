@@ -20,10 +20,14 @@ spdlog::logger& logger() {
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::kDebug: return spdlog::level::debug;
-    case Level::kInfo: return spdlog::level::info;
-    case Level::kWarning: return spdlog::level::warn;
-    case Level::kError: return spdlog::level::err;
+    case Level::kDebug:
+      return spdlog::level::debug;
+    case Level::kInfo:
+      return spdlog::level::info;
+    case Level::kWarning:
+      return spdlog::level::warn;
+    case Level::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }
@@ -33,8 +37,9 @@ spdlog::level::level_enum to_spdlog(Level level) {
 Result<void> configure(std::string_view level, std::string_view role) {
   const auto parsed = spdlog::level::from_str(std::string(level));
   if (parsed == spdlog::level::off && level != "off") {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("log level '{}' is unknown: use debug, info, warning, error or off", level));
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("log level '{}' is unknown: use debug, info, warning, error or off", level));
   }
   logger().set_level(parsed);
   logger().set_pattern(fmt::format("%Y-%m-%dT%H:%M:%S.%eZ %L {} %v", role),

@@ -1,8 +1,8 @@
 #pragma once
 
 // Logging, for people and for machines: one line an event on standard error, through spdlog.
-// A message names the thing it speaks of ("topic bug-db.public.bugs partition 3: …") and never holds
-// a secret or a document's content.
+// A message names the thing it speaks of ("topic bug-db.public.bugs partition 3: …") and never
+// holds a secret or a document's content.
 
 #include <fmt/core.h>
 

@@ -131,8 +131,14 @@ Connection::Connection(int socket, Timeouts timeouts)
     : stream_(std::make_unique<SocketStream>(socket, timeouts)) {}
 Connection::~Connection() = default;
 
-httplib::Stream& Connection::stream() { return *stream_; }
-bool Connection::wait(milliseconds timeout) { return stream_->wait(timeout); }
-bool Connection::flush() { return stream_->flush(); }
+httplib::Stream& Connection::stream() {
+  return *stream_;
+}
+bool Connection::wait(milliseconds timeout) {
+  return stream_->wait(timeout);
+}
+bool Connection::flush() {
+  return stream_->flush();
+}
 
 }  // namespace searchsync::http

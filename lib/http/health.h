@@ -31,8 +31,7 @@ class Health {
 
 // GET /metrics (Prometheus text), /healthz (200 "ok" as long as the process answers), /readyz (200
 // "ok", or 503 with reasons()). Both references must outlive the server.
-void add_operations_routes(Server& server, const metrics::Registry& registry,
-                           const Health& health);
+void add_operations_routes(Server& server, const metrics::Registry& registry, const Health& health);
 
 // Writes "<address>\n" so that a reader sees nothing or all of it.
 Result<void> write_address_file(const std::string& path, std::string_view address);

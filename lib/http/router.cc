@@ -30,11 +30,16 @@ std::vector<std::string> decoded_segments(std::string_view raw_path) {
 
 std::string_view name_of(Method method) {
   switch (method) {
-    case Method::kGet: return "GET";
-    case Method::kPost: return "POST";
-    case Method::kPut: return "PUT";
-    case Method::kPatch: return "PATCH";
-    case Method::kDelete: return "DELETE";
+    case Method::kGet:
+      return "GET";
+    case Method::kPost:
+      return "POST";
+    case Method::kPut:
+      return "PUT";
+    case Method::kPatch:
+      return "PATCH";
+    case Method::kDelete:
+      return "DELETE";
   }
   return "";
 }
@@ -100,8 +105,8 @@ void Router::add(Method method, std::string_view pattern, Handler handler) {
                                return other.method == method && other.segments == route.segments;
                              }),
         "route {} twice", pattern);
-  const auto place = std::ranges::upper_bound(routes_, route.literals, std::greater<>(),
-                                              &Route::literals);
+  const auto place =
+      std::ranges::upper_bound(routes_, route.literals, std::greater<>(), &Route::literals);
   routes_.insert(place, std::move(route));
 }
 

@@ -63,14 +63,12 @@ TEST_F(RouterTest, SaysWhatIsWrong) {
 }
 
 TEST_F(RouterTest, HandlerThatThrowsIsAnInternalError) {
-  router_.add(Method::kGet, "/throws", [](const Request&) -> Response {
-    throw std::runtime_error("secret detail");
-  });
+  router_.add(Method::kGet, "/throws",
+              [](const Request&) -> Response { throw std::runtime_error("secret detail"); });
   const auto response = get(Method::kGet, "/throws");
   EXPECT_EQ(response.status, 500);
-  EXPECT_EQ(response.body,
-            R"({"error":{"code":"internal",)"
-            R"("message":"the request failed; the server's log says why"}})");
+  EXPECT_EQ(response.body, R"({"error":{"code":"internal",)"
+                           R"("message":"the request failed; the server's log says why"}})");
 }
 
 TEST_F(RouterTest, WrongPatternsAreBugs) {

@@ -52,9 +52,8 @@ std::optional<Method> method_of(std::string_view name) {
 }
 
 std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
+  std::ranges::transform(text, text.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -82,11 +81,16 @@ void fill_in(Response from, httplib::Response& to) {
 // For what httplib refuses before we are asked.
 Response refusal(int status) {
   switch (status) {
-    case 400: return error_response(400, "bad_request", "this is no HTTP/1.1 request");
-    case 413: return error_response(413, "payload_too_large", "the body is over the limit");
-    case 414: return error_response(414, "uri_too_long", "the path and query are over 8 KiB");
-    case 416: return error_response(416, "bad_range", "ranges are not served");
-    default: return error_response(status, "refused", "the request was refused");
+    case 400:
+      return error_response(400, "bad_request", "this is no HTTP/1.1 request");
+    case 413:
+      return error_response(413, "payload_too_large", "the body is over the limit");
+    case 414:
+      return error_response(414, "uri_too_long", "the path and query are over 8 KiB");
+    case 416:
+      return error_response(416, "bad_range", "ranges are not served");
+    default:
+      return error_response(status, "refused", "the request was refused");
   }
 }
 
@@ -185,9 +189,7 @@ void Server::Impl::configure() {
   Put("/", with_body);
   Patch("/", with_body);
   Delete("/", with_body);
-  Options("/", [this](const auto& from, auto& to) {
-    fill_in(router.refuse(raw_path(from)), to);
-  });
+  Options("/", [this](const auto& from, auto& to) { fill_in(router.refuse(raw_path(from)), to); });
   set_error_handler(HandlerWithResponse([](const httplib::Request&, httplib::Response& to) {
     if (to.body.empty()) {
       if (to.status != 413) close_after(to);  // 413: httplib has read past the body
@@ -230,8 +232,8 @@ bool Server::Impl::process_and_close_socket(socket_t socket) {
     if (!more) break;
     bool closed = false;
     must_close = false;
-    const bool answered = process_request(
-        connection.stream(), false, closed, [](httplib::Request& request) {
+    const bool answered =
+        process_request(connection.stream(), false, closed, [](httplib::Request& request) {
           // httplib matches paths by std::regex, which recurses for each character; ours is matched
           // by the router, from the target. Its parser for forms is not used either.
           request.path = "/";
@@ -260,9 +262,10 @@ void Server::Impl::wake_idle() {
   for (const int socket : idle) ::shutdown(socket, SHUT_RD);
 }
 
-Server::Server(Options options)
-    : impl_(std::make_unique<Impl>(std::move(options))) {}
-Server::~Server() { stop(); }
+Server::Server(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Server::~Server() {
+  stop();
+}
 
 void Server::route(Method method, std::string_view pattern, Handler handler) {
   CHECK(!impl_->listener.joinable(), "routes are added before start()");
@@ -281,9 +284,9 @@ Result<void> Server::start() {
     const ErrorCode code = cause == EADDRINUSE ? ErrorCode::kConflict
                            : cause == EACCES   ? ErrorCode::kPermission
                                                : ErrorCode::kUnavailable;
-    return fail(code, fmt::format("cannot listen on {}: {}; choose another address",
-                                  impl_->options.listen,
-                                  cause == 0 ? "no such address" : std::strerror(cause)));
+    return fail(
+        code, fmt::format("cannot listen on {}: {}; choose another address", impl_->options.listen,
+                          cause == 0 ? "no such address" : std::strerror(cause)));
   }
   const bool is_v6 = to.host.find(':') != std::string::npos;
   impl_->address = fmt::format(fmt::runtime(is_v6 ? "[{}]:{}" : "{}:{}"), to.host, port);
@@ -293,7 +296,9 @@ Result<void> Server::start() {
   return {};
 }
 
-std::string Server::address() const { return impl_->address; }
+std::string Server::address() const {
+  return impl_->address;
+}
 
 void Server::stop() {
   if (!impl_->listener.joinable()) return;

@@ -54,8 +54,7 @@ class ServerTest : public ::testing::Test {
     EXPECT_EQ(::connect(socket, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
     size_t sent = 0;
     while (sent < bytes.size()) {
-      const ssize_t n =
-          ::send(socket, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+      const ssize_t n = ::send(socket, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
       if (n <= 0) break;
       sent += static_cast<size_t>(n);
     }
@@ -121,9 +120,9 @@ TEST_F(ServerTest, BodyOverTheLimitIsRefused) {
 
 TEST_F(ServerTest, ChunkedBodyUnderTheLimitArrives) {
   start();
-  const auto answer =
-      exchange("POST /echo HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
-               "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+  const auto answer = exchange(
+      "POST /echo HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
   EXPECT_TRUE(answer.ends_with("\r\n\r\nabcde")) << answer;
 }
 

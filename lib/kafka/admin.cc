@@ -33,10 +33,14 @@ using DeleteGroupHandle = Owned<rd_kafka_DeleteGroup_t, rd_kafka_DeleteGroup_des
 using ResourceHandle = Owned<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
 using OptionsHandle = Owned<rd_kafka_AdminOptions_t, rd_kafka_AdminOptions_destroy>;
 
-void destroy_metadata(const rd_kafka_metadata_t* metadata) { rd_kafka_metadata_destroy(metadata); }
+void destroy_metadata(const rd_kafka_metadata_t* metadata) {
+  rd_kafka_metadata_destroy(metadata);
+}
 using Metadata = Owned<const rd_kafka_metadata_t, destroy_metadata>;
 
-int to_timeout(milliseconds timeout) { return static_cast<int>(timeout.count()); }
+int to_timeout(milliseconds timeout) {
+  return static_cast<int>(timeout.count());
+}
 
 // The first failure among the results for single topics.
 Result<void> first_error(const rd_kafka_topic_result_t** results, size_t count,
@@ -118,8 +122,8 @@ struct Admin::Impl {
   Result<std::vector<int64_t>> offsets_at(const std::string& topic, int32_t partitions,
                                           int64_t when) const;
 
-  // A client that belongs to the group without joining it; it is kept. librdkafka 2.0.2 has an admin
-  // request for a group's offsets, but crashes when the group's coordinator has just moved.
+  // A client that belongs to the group without joining it; it is kept. librdkafka 2.0.2 has an
+  // admin request for a group's offsets, but crashes when the group's coordinator has just moved.
   Result<rd_kafka_t*> reader_of(const std::string& group);
 
   const ClientConfig config;
@@ -136,9 +140,9 @@ Result<Metadata> Admin::Impl::metadata(Topics topics, milliseconds timeout) cons
   const auto error = rd_kafka_metadata(client.get(), topics == Topics::kAll ? 1 : 0, nullptr, &raw,
                                        to_timeout(timeout));
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return Metadata(raw);
-  return std::unexpected(
-      make_error(error, fmt::format("kafka: no broker reachable at {} within {} ms", brokers,
-                                    timeout.count())));
+  return std::unexpected(make_error(
+      error,
+      fmt::format("kafka: no broker reachable at {} within {} ms", brokers, timeout.count())));
 }
 
 Result<void> Admin::Impl::wait_for_leaders(const std::string& topic) const {
@@ -308,24 +312,24 @@ Result<void> Admin::create_topic(const NewTopic& topic) {
                                 rd_kafka_CreateTopics(client, &raw, 1, options, queue);
                               }));
   size_t count = 0;
-  const auto** const results = rd_kafka_CreateTopics_result_topics(
-      rd_kafka_event_CreateTopics_result(answer.get()), &count);
+  const auto** const results =
+      rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer.get()), &count);
   RETURN_IF_ERROR(first_error(results, count, "creating"));
   return impl_->wait_for_leaders(topic.name);
 }
 
 Result<void> Admin::delete_topic(const std::string& topic) {
   const DeleteTopicHandle request(rd_kafka_DeleteTopic_new(topic.c_str()));
-  ASSIGN_OR_RETURN(const auto answer,
-                   impl_->ask(RD_KAFKA_ADMIN_OP_DELETETOPICS,
-                              fmt::format("kafka: deleting topic {}", topic),
-                              [&](auto* client, auto* options, auto* queue) {
-                                auto* raw = request.get();
-                                rd_kafka_DeleteTopics(client, &raw, 1, options, queue);
-                              }));
+  ASSIGN_OR_RETURN(
+      const auto answer,
+      impl_->ask(RD_KAFKA_ADMIN_OP_DELETETOPICS, fmt::format("kafka: deleting topic {}", topic),
+                 [&](auto* client, auto* options, auto* queue) {
+                   auto* raw = request.get();
+                   rd_kafka_DeleteTopics(client, &raw, 1, options, queue);
+                 }));
   size_t count = 0;
-  const auto** const results = rd_kafka_DeleteTopics_result_topics(
-      rd_kafka_event_DeleteTopics_result(answer.get()), &count);
+  const auto** const results =
+      rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(answer.get()), &count);
   return first_error(results, count, "deleting");
 }
 
@@ -357,8 +361,10 @@ Result<std::vector<TopicOffset>> Admin::group_offsets(const std::string& group,
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(error, context));
   std::vector<TopicOffset> offsets;
   for (const auto& each : std::span(list->elems, static_cast<size_t>(list->cnt))) {
-    if (each.err != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(each.err, context));
-    if (each.offset >= 0) offsets.push_back({each.topic, Partition(each.partition), Offset(each.offset)});
+    if (each.err != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return std::unexpected(make_error(each.err, context));
+    if (each.offset >= 0)
+      offsets.push_back({each.topic, Partition(each.partition), Offset(each.offset)});
   }
   std::ranges::sort(offsets);
   return offsets;
@@ -366,16 +372,16 @@ Result<std::vector<TopicOffset>> Admin::group_offsets(const std::string& group,
 
 Result<void> Admin::delete_group(const std::string& group) {
   const DeleteGroupHandle request(rd_kafka_DeleteGroup_new(group.c_str()));
-  ASSIGN_OR_RETURN(const auto answer,
-                   impl_->ask(RD_KAFKA_ADMIN_OP_DELETEGROUPS,
-                              fmt::format("kafka: deleting group {}", group),
-                              [&](auto* client, auto* options, auto* queue) {
-                                auto* raw = request.get();
-                                rd_kafka_DeleteGroups(client, &raw, 1, options, queue);
-                              }));
+  ASSIGN_OR_RETURN(
+      const auto answer,
+      impl_->ask(RD_KAFKA_ADMIN_OP_DELETEGROUPS, fmt::format("kafka: deleting group {}", group),
+                 [&](auto* client, auto* options, auto* queue) {
+                   auto* raw = request.get();
+                   rd_kafka_DeleteGroups(client, &raw, 1, options, queue);
+                 }));
   size_t count = 0;
-  const auto** const results = rd_kafka_DeleteGroups_result_groups(
-      rd_kafka_event_DeleteGroups_result(answer.get()), &count);
+  const auto** const results =
+      rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(answer.get()), &count);
   return first_error(results, count, "deleting");
 }
 

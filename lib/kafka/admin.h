@@ -19,7 +19,7 @@ namespace searchsync::kafka {
 struct NewTopic {
   std::string name;
   int32_t partitions = 1;
-  int32_t replication_factor = -1;  // -1: the broker's default
+  int32_t replication_factor = -1;            // -1: the broker's default
   std::map<std::string, std::string> config;  // "cleanup.policy": "compact", …
 };
 

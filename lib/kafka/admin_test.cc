@@ -73,16 +73,15 @@ class AdminOnRealBroker : public ::testing::TestWithParam<TestCluster::Kind> {
 };
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(AdminOnRealBroker);
-INSTANTIATE_TEST_SUITE_P(Clusters, AdminOnRealBroker, ::testing::ValuesIn(real_kinds()),
-                         kind_name);
+INSTANTIATE_TEST_SUITE_P(Clusters, AdminOnRealBroker, ::testing::ValuesIn(real_kinds()), kind_name);
 
 TEST_P(AdminOnRealBroker, TopicFromCreationToDeletion) {
   const auto name = cluster_.unique_name("topic");
-  const NewTopic topic{.name = name,
-                       .partitions = 4,
-                       .replication_factor = -1,
-                       .config = {{"cleanup.policy", "compact"},
-                                  {"min.compaction.lag.ms", "5000"}}};
+  const NewTopic topic{
+      .name = name,
+      .partitions = 4,
+      .replication_factor = -1,
+      .config = {{"cleanup.policy", "compact"}, {"min.compaction.lag.ms", "5000"}}};
   const auto created = admin_->create_topic(topic);
   ASSERT_TRUE(created) << created.error().message;
   const auto again = admin_->create_topic(topic);
@@ -104,8 +103,8 @@ TEST_P(AdminOnRealBroker, TopicFromCreationToDeletion) {
 }
 
 TEST_P(AdminOnRealBroker, RefusedTopicSaysWhy) {
-  const auto created = admin_->create_topic({.name = cluster_.unique_name("topic"),
-                                             .config = {{"cleanup.policy", "nonsense"}}});
+  const auto created = admin_->create_topic(
+      {.name = cluster_.unique_name("topic"), .config = {{"cleanup.policy", "nonsense"}}});
   ASSERT_FALSE(created);
   EXPECT_EQ(created.error().code, ErrorCode::kInvalidArgument);
   EXPECT_NE(created.error().message.find("nonsense"), std::string::npos);

@@ -18,9 +18,12 @@ namespace {
 
 const char* reset_policy(Consumer::NoOffset no_offset) {
   switch (no_offset) {
-    case Consumer::NoOffset::kBeginning: return "earliest";
-    case Consumer::NoOffset::kEnd: return "latest";
-    case Consumer::NoOffset::kFail: return "error";
+    case Consumer::NoOffset::kBeginning:
+      return "earliest";
+    case Consumer::NoOffset::kEnd:
+      return "latest";
+    case Consumer::NoOffset::kFail:
+      return "error";
   }
   return "error";
 }
@@ -42,22 +45,22 @@ Result<Handle<rd_kafka_conf_t>> consumer_conf(const ClientConfig& config, const 
   RETURN_IF_ERROR(put("auto.offset.reset", reset_policy(options.no_offset)));
   RETURN_IF_ERROR(put("session.timeout.ms", session));
   RETURN_IF_ERROR(put("heartbeat.interval.ms", std::to_string(heartbeat)));
-  RETURN_IF_ERROR(
-      put("max.poll.interval.ms", std::to_string(options.max_poll_interval.count())));
+  RETURN_IF_ERROR(put("max.poll.interval.ms", std::to_string(options.max_poll_interval.count())));
   RETURN_IF_ERROR(put("fetch.min.bytes", "1"));
   RETURN_IF_ERROR(put("fetch.wait.max.ms", std::to_string(options.fetch_wait_max.count())));
   RETURN_IF_ERROR(put("fetch.max.bytes", std::to_string(options.fetch_bytes_max)));
   RETURN_IF_ERROR(
       put("max.partition.fetch.bytes", std::to_string(options.partition_fetch_bytes_max)));
-  RETURN_IF_ERROR(
-      put("queued.max.messages.kbytes", std::to_string(options.queue_bytes_max >> 10)));
+  RETURN_IF_ERROR(put("queued.max.messages.kbytes", std::to_string(options.queue_bytes_max >> 10)));
   // A partition whose fetch failed (its leader moved) is tried again after this, not after 500 ms.
   RETURN_IF_ERROR(put("fetch.error.backoff.ms", "100"));
   RETURN_IF_ERROR(set_extra(*conf, config));
   return conf;
 }
 
-int to_timeout(std::chrono::milliseconds timeout) { return static_cast<int>(timeout.count()); }
+int to_timeout(std::chrono::milliseconds timeout) {
+  return static_cast<int>(timeout.count());
+}
 
 }  // namespace
 
@@ -186,8 +189,8 @@ Result<void> Consumer::commit(std::span<const TopicOffset> offsets, CommitMode m
     return std::unexpected(make_error(error, context));
   }
   const Handle<rd_kafka_queue_s> answers(rd_kafka_queue_new(impl_->client.get()));
-  const auto refused = rd_kafka_commit_queue(impl_->client.get(), list.get(), answers.get(),
-                                             nullptr, nullptr);
+  const auto refused =
+      rd_kafka_commit_queue(impl_->client.get(), list.get(), answers.get(), nullptr, nullptr);
   if (refused != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(refused, context));
   const Handle<rd_kafka_event_t> answer(rd_kafka_queue_poll(answers.get(), to_timeout(timeout)));
   if (!answer) return std::unexpected(make_error(RD_KAFKA_RESP_ERR__TIMED_OUT, context));
@@ -220,9 +223,9 @@ Result<Watermarks> Consumer::watermarks(const TopicPartition& partition,
                                         std::chrono::milliseconds timeout) {
   int64_t low = 0;
   int64_t high = 0;
-  const auto error = rd_kafka_query_watermark_offsets(
-      impl_->client.get(), partition.topic.c_str(), partition.partition.get(), &low, &high,
-      to_timeout(timeout));
+  const auto error =
+      rd_kafka_query_watermark_offsets(impl_->client.get(), partition.topic.c_str(),
+                                       partition.partition.get(), &low, &high, to_timeout(timeout));
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return std::unexpected(make_error(error, "watermarks of " + to_string(partition)));
   }
@@ -261,9 +264,13 @@ Result<void> Consumer::seek(const TopicOffset& to, std::chrono::milliseconds tim
   return first_error(*list, "seek of");
 }
 
-std::vector<TopicPartition> Consumer::assignment() const { return impl_->assignment.partitions(); }
+std::vector<TopicPartition> Consumer::assignment() const {
+  return impl_->assignment.partitions();
+}
 
-std::optional<Error> Consumer::connection_error() const { return impl_->connection_error; }
+std::optional<Error> Consumer::connection_error() const {
+  return impl_->connection_error;
+}
 
 void Consumer::close() {
   if (std::exchange(impl_->closed, true)) return;

@@ -14,10 +14,14 @@ namespace searchsync::kafka {
 
 int64_t to_raw(StartOffset start) {
   switch (start.kind) {
-    case StartOffset::Kind::kCommitted: return RD_KAFKA_OFFSET_STORED;
-    case StartOffset::Kind::kBeginning: return RD_KAFKA_OFFSET_BEGINNING;
-    case StartOffset::Kind::kEnd: return RD_KAFKA_OFFSET_END;
-    case StartOffset::Kind::kExact: return start.offset.get();
+    case StartOffset::Kind::kCommitted:
+      return RD_KAFKA_OFFSET_STORED;
+    case StartOffset::Kind::kBeginning:
+      return RD_KAFKA_OFFSET_BEGINNING;
+    case StartOffset::Kind::kEnd:
+      return RD_KAFKA_OFFSET_END;
+    case StartOffset::Kind::kExact:
+      return start.offset.get();
   }
   return RD_KAFKA_OFFSET_INVALID;
 }
@@ -47,7 +51,7 @@ void Consumer::Impl::on_rebalance(int kind, rd_kafka_topic_partition_list_t& lis
     error.reset(rd_kafka_incremental_assign(client.get(), &list));
   } else {
     if (kind != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
-      log::warning("kafka group {}: rebalance failed: {}", group, 
+      log::warning("kafka group {}: rebalance failed: {}", group,
                    rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(kind)));
     }
     if (!partitions.empty()) give_up(partitions);
@@ -147,9 +151,8 @@ void Consumer::Impl::on_consumer_error(const rd_kafka_message_t& message, const 
   }
   std::string where = "kafka group " + group;
   if (*topic != '\0') {
-    where = message.partition >= 0
-                ? to_string(TopicPartition{topic, Partition(message.partition)})
-                : fmt::format("topic {}", topic);
+    where = message.partition >= 0 ? to_string(TopicPartition{topic, Partition(message.partition)})
+                                   : fmt::format("topic {}", topic);
   }
   Error error = make_error(message.err, where, rd_kafka_message_errstr(&message));
   if (error.retryable()) {
@@ -168,8 +171,8 @@ void Consumer::Impl::keep_fetching(const PollBatch& batch) {
   average_bytes = (average_bytes * 7 + bytes / batch.size()) / 8;
   const size_t queued = rd_kafka_queue_length(queue.get());
   queued_most = std::max(queued_most, queued);
-  const bool was_nearly_full = queued_most >= kQueueMessagesMax / 2 ||
-                               queued_most * average_bytes >= queue_bytes_max / 2;
+  const bool was_nearly_full =
+      queued_most >= kQueueMessagesMax / 2 || queued_most * average_bytes >= queue_bytes_max / 2;
   if (!was_nearly_full || queued > queued_most / 2) return;
   queued_most = queued;
   const auto list = to_list(assignment.partitions());

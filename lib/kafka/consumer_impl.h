@@ -50,8 +50,8 @@ struct Consumer::Impl {
   Handle<rd_kafka_s> client;
   Handle<rd_kafka_queue_s> queue;  // of what has been fetched
   size_t queue_bytes_max = 0;
-  size_t queued_most = 0;         // messages in the queue at its fullest since the last wake-up
-  size_t average_bytes = 0;       // of a message, lately
+  size_t queued_most = 0;    // messages in the queue at its fullest since the last wake-up
+  size_t average_bytes = 0;  // of a message, lately
   Assignment assignment;
   PollBatch* polling = nullptr;  // the batch that poll() is filling
   size_t outstanding = 0;        // batches alive

@@ -70,9 +70,8 @@ TEST_P(ReaderContract, HeadersAndTimestamps) {
       EXPECT_GT(message->timestamp_ms, 1'600'000'000'000);
       std::string text(message->header("a").value_or("-"));
       text += message->header("b") ? " b" : "";
-      message->each_header([&](auto name, auto value) {
-        text.append(" ").append(name).append("=").append(value);
-      });
+      message->each_header(
+          [&](auto name, auto value) { text.append(" ").append(name).append("=").append(value); });
       seen.push_back(text);
     }
     return seen.size() >= 3;
@@ -84,10 +83,10 @@ TEST_P(ReaderContract, StartsWhereItIsToldTo) {
   const auto topic = cluster_.create_topic(3);
   TestProducer producer(cluster_.config());
   for (int partition = 0; partition < 3; ++partition) producer.send_numbers(topic, partition, 5);
-  auto consumer = make_reader(cluster_.config(),
-                              {{{topic, Partition(0)}, StartOffset::exact(Offset(3))},
-                               {{topic, Partition(1)}, StartOffset::end()},
-                               {{topic, Partition(2)}, StartOffset::beginning()}});
+  auto consumer =
+      make_reader(cluster_.config(), {{{topic, Partition(0)}, StartOffset::exact(Offset(3))},
+                                      {{topic, Partition(1)}, StartOffset::end()},
+                                      {{topic, Partition(2)}, StartOffset::beginning()}});
   // The end is where the log ended when the reader got there; only then is more sent.
   std::vector<int64_t> ends(3, -1);
   std::vector<std::vector<int64_t>> offsets(3);
@@ -194,16 +193,16 @@ TEST_P(ReaderContract, FullQueueIsFilledAgainAtOnce) {
   constexpr size_t kRecordsPerFetch = 8;
   const auto topic = cluster_.create_topic(1);
   // Compressed, all of it would come in one fetch; and a fetch takes whole batches.
-  TestProducer producer(cluster_.config(), {.linger = milliseconds(0),
-                                            .compression = Producer::Compression::kNone});
+  TestProducer producer(cluster_.config(),
+                        {.linger = milliseconds(0), .compression = Producer::Compression::kNone});
   const std::string value(4000, 'x');
   for (size_t i = 0; i < kRecords; ++i) {
     producer.send(topic, 0, std::nullopt, value);
     if (i % kRecordsPerFetch == 0) producer.flush();
   }
   producer.flush();
-  auto consumer = read_all_of(
-      topic, {.queue_bytes_max = 64 << 10, .partition_fetch_bytes_max = 32 << 10});
+  auto consumer =
+      read_all_of(topic, {.queue_bytes_max = 64 << 10, .partition_fetch_bytes_max = 32 << 10});
   const auto began = std::chrono::steady_clock::now();
   size_t got = 0;
   ASSERT_TRUE(until([&] {

@@ -31,19 +31,29 @@ std::string_view remedy(int rdkafka_code) {
       break;
   }
   switch (code_of(rdkafka_code)) {
-    case ErrorCode::kInvalidArgument: return "correct the configuration or the request";
-    case ErrorCode::kMalformed: return "look for a broken disk or proxy on the way";
-    case ErrorCode::kNotFound: return "create it, or correct its name";
-    case ErrorCode::kConflict: return "use another name, or remove what is there";
-    case ErrorCode::kPermission: return "check the credentials and the ACLs of that user";
-    case ErrorCode::kUnsupported: return "upgrade or reconfigure the brokers";
-    case ErrorCode::kLimit: return "wait until there is room";
+    case ErrorCode::kInvalidArgument:
+      return "correct the configuration or the request";
+    case ErrorCode::kMalformed:
+      return "look for a broken disk or proxy on the way";
+    case ErrorCode::kNotFound:
+      return "create it, or correct its name";
+    case ErrorCode::kConflict:
+      return "use another name, or remove what is there";
+    case ErrorCode::kPermission:
+      return "check the credentials and the ACLs of that user";
+    case ErrorCode::kUnsupported:
+      return "upgrade or reconfigure the brokers";
+    case ErrorCode::kLimit:
+      return "wait until there is room";
     case ErrorCode::kTimeout:
-    case ErrorCode::kUnavailable: return "check that the brokers run and can be reached";
+    case ErrorCode::kUnavailable:
+      return "check that the brokers run and can be reached";
     case ErrorCode::kFenced:
       return "somebody else has taken over: start again from what is committed";
-    case ErrorCode::kCancelled: return "it was stopped on request";
-    case ErrorCode::kInternal: return "see the broker's log";
+    case ErrorCode::kCancelled:
+      return "it was stopped on request";
+    case ErrorCode::kInternal:
+      return "see the broker's log";
   }
   return "";
 }

@@ -4,22 +4,28 @@
 
 namespace searchsync::kafka {
 
-template <> void Destroy<rd_kafka_s>::operator()(rd_kafka_s* object) const {
+template <>
+void Destroy<rd_kafka_s>::operator()(rd_kafka_s* object) const {
   rd_kafka_destroy(object);
 }
-template <> void Destroy<rd_kafka_conf_s>::operator()(rd_kafka_conf_s* object) const {
+template <>
+void Destroy<rd_kafka_conf_s>::operator()(rd_kafka_conf_s* object) const {
   rd_kafka_conf_destroy(object);
 }
-template <> void Destroy<rd_kafka_error_s>::operator()(rd_kafka_error_s* object) const {
+template <>
+void Destroy<rd_kafka_error_s>::operator()(rd_kafka_error_s* object) const {
   rd_kafka_error_destroy(object);
 }
-template <> void Destroy<rd_kafka_queue_s>::operator()(rd_kafka_queue_s* object) const {
+template <>
+void Destroy<rd_kafka_queue_s>::operator()(rd_kafka_queue_s* object) const {
   rd_kafka_queue_destroy(object);
 }
-template <> void Destroy<rd_kafka_op_s>::operator()(rd_kafka_op_s* object) const {
+template <>
+void Destroy<rd_kafka_op_s>::operator()(rd_kafka_op_s* object) const {
   rd_kafka_event_destroy(object);
 }
-template <> void Destroy<rd_kafka_topic_s>::operator()(rd_kafka_topic_s* object) const {
+template <>
+void Destroy<rd_kafka_topic_s>::operator()(rd_kafka_topic_s* object) const {
   rd_kafka_topic_destroy(object);
 }
 template <>

@@ -22,12 +22,18 @@ struct Destroy {
 template <class T>
 using Handle = std::unique_ptr<T, Destroy<T>>;
 
-template <> void Destroy<rd_kafka_s>::operator()(rd_kafka_s* object) const;
-template <> void Destroy<rd_kafka_conf_s>::operator()(rd_kafka_conf_s* object) const;
-template <> void Destroy<rd_kafka_error_s>::operator()(rd_kafka_error_s* object) const;
-template <> void Destroy<rd_kafka_queue_s>::operator()(rd_kafka_queue_s* object) const;
-template <> void Destroy<rd_kafka_op_s>::operator()(rd_kafka_op_s* object) const;
-template <> void Destroy<rd_kafka_topic_s>::operator()(rd_kafka_topic_s* object) const;
+template <>
+void Destroy<rd_kafka_s>::operator()(rd_kafka_s* object) const;
+template <>
+void Destroy<rd_kafka_conf_s>::operator()(rd_kafka_conf_s* object) const;
+template <>
+void Destroy<rd_kafka_error_s>::operator()(rd_kafka_error_s* object) const;
+template <>
+void Destroy<rd_kafka_queue_s>::operator()(rd_kafka_queue_s* object) const;
+template <>
+void Destroy<rd_kafka_op_s>::operator()(rd_kafka_op_s* object) const;
+template <>
+void Destroy<rd_kafka_topic_s>::operator()(rd_kafka_topic_s* object) const;
 template <>
 void Destroy<rd_kafka_topic_partition_list_s>::operator()(
     rd_kafka_topic_partition_list_s* object) const;

@@ -14,7 +14,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 namespace {
-const char* real_broker() { return std::getenv("SEARCHSYNC_TEST_KAFKA"); }
+const char* real_broker() {
+  return std::getenv("SEARCHSYNC_TEST_KAFKA");
+}
 }  // namespace
 
 TestCluster::TestCluster(Kind kind) {
@@ -119,10 +121,8 @@ void poll_into(Consumer& consumer, std::vector<Record>& records) {
   for (const auto& event : *batch) {
     const auto* const message = std::get_if<Message>(&event);
     if (!message) continue;
-    records.push_back({std::string(message->topic), message->partition.get(),
-                       message->offset.get(), message->key.transform([](auto v) {
-                         return std::string(v);
-                       }),
+    records.push_back({std::string(message->topic), message->partition.get(), message->offset.get(),
+                       message->key.transform([](auto v) { return std::string(v); }),
                        message->value.transform([](auto v) { return std::string(v); })});
   }
 }

@@ -32,15 +32,17 @@ void Message::each_header(
   const char* name = nullptr;
   const void* bytes = nullptr;
   size_t size = 0;
-  for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &bytes, &size) ==
-                     RD_KAFKA_RESP_ERR_NO_ERROR;
+  for (size_t i = 0;
+       rd_kafka_header_get_all(headers, i, &name, &bytes, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
        ++i) {
     visit(name, view(bytes, size).value_or(std::string_view()));
   }
 }
 
 PollBatch::PollBatch() = default;
-PollBatch::~PollBatch() { release(); }
+PollBatch::~PollBatch() {
+  release();
+}
 
 PollBatch::PollBatch(PollBatch&& other) noexcept
     : events_(std::move(other.events_)),
@@ -75,9 +77,8 @@ void PollBatch::add_message(rd_kafka_message_s* raw, std::string_view topic) {
 
 void PollBatch::add_end(rd_kafka_message_s* raw, std::string_view topic) {
   raw_.push_back(raw);
-  events_.emplace_back(PartitionEnd{.topic = topic,
-                                    .partition = Partition(raw->partition),
-                                    .offset = Offset(raw->offset)});
+  events_.emplace_back(PartitionEnd{
+      .topic = topic, .partition = Partition(raw->partition), .offset = Offset(raw->offset)});
 }
 
 void PollBatch::remove(FunctionRef<bool(std::string_view, Partition)> unwanted) {

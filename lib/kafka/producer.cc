@@ -22,11 +22,16 @@ struct StringHash {
 
 const char* name_of(Producer::Compression compression) {
   switch (compression) {
-    case Producer::Compression::kNone: return "none";
-    case Producer::Compression::kLz4: return "lz4";
-    case Producer::Compression::kZstd: return "zstd";
-    case Producer::Compression::kGzip: return "gzip";
-    case Producer::Compression::kSnappy: return "snappy";
+    case Producer::Compression::kNone:
+      return "none";
+    case Producer::Compression::kLz4:
+      return "lz4";
+    case Producer::Compression::kZstd:
+      return "zstd";
+    case Producer::Compression::kGzip:
+      return "gzip";
+    case Producer::Compression::kSnappy:
+      return "snappy";
   }
   return "none";
 }
@@ -36,7 +41,9 @@ void* pointer_of(const std::optional<std::string_view>& bytes) {
   if (!bytes) return nullptr;
   return const_cast<char*>(bytes->data() ? bytes->data() : "");
 }
-size_t size_of(const std::optional<std::string_view>& bytes) { return bytes ? bytes->size() : 0; }
+size_t size_of(const std::optional<std::string_view>& bytes) {
+  return bytes ? bytes->size() : 0;
+}
 
 void* pointer_of(uint64_t token) {
   static_assert(sizeof(void*) >= sizeof token);
@@ -72,7 +79,7 @@ struct Producer::Impl {
   Handle<rd_kafka_t> client;
   std::unordered_map<std::string, Handle<rd_kafka_topic_t>, StringHash, std::equal_to<>> topics;
   std::optional<Error> connection_error;
-  std::vector<rd_kafka_vu_t> arguments;  // reused, so that headers cost no allocation of ours
+  std::vector<rd_kafka_vu_t> arguments;   // reused, so that headers cost no allocation of ours
   std::vector<std::string> header_names;  // reused: librdkafka wants them to end in a zero
   size_t accepted = 0;
   size_t delivered = 0;
@@ -107,10 +114,9 @@ rd_kafka_resp_err_t Producer::Impl::send_with_headers(rd_kafka_topic_t* to, Part
   if (header_names.size() < headers.size()) header_names.resize(headers.size());
   for (size_t i = 0; i < headers.size(); ++i) {
     header_names[i].assign(headers[i].name);
-    add(RD_KAFKA_VTYPE_HEADER).u.header = {
-        .name = header_names[i].c_str(),
-        .val = pointer_of(headers[i].value),
-        .size = static_cast<ssize_t>(headers[i].value.size())};
+    add(RD_KAFKA_VTYPE_HEADER).u.header = {.name = header_names[i].c_str(),
+                                           .val = pointer_of(headers[i].value),
+                                           .size = static_cast<ssize_t>(headers[i].value.size())};
   }
   const Handle<rd_kafka_error_s> error(
       rd_kafka_produceva(client.get(), arguments.data(), arguments.size()));
@@ -149,9 +155,9 @@ void Producer::Impl::on_delivery(const rd_kafka_message_t& message) {
                     .offset = Offset(message.offset),
                     .error = std::nullopt};
   if (message.err) {
-    delivery.error = make_error(message.err, to_string(TopicPartition{
-                                                 rd_kafka_topic_name(message.rkt),
-                                                 Partition(message.partition)}));
+    delivery.error = make_error(
+        message.err,
+        to_string(TopicPartition{rd_kafka_topic_name(message.rkt), Partition(message.partition)}));
   } else {
     connection_error.reset();
   }
@@ -179,10 +185,8 @@ Result<std::unique_ptr<Producer>> Producer::create(const ClientConfig& config,
   RETURN_IF_ERROR(put("linger.ms", std::to_string(options.linger.count())));
   RETURN_IF_ERROR(put("message.max.bytes", std::to_string(options.message_bytes_max)));
   RETURN_IF_ERROR(put("queue.buffering.max.kbytes", std::to_string(options.queue_bytes_max >> 10)));
-  RETURN_IF_ERROR(
-      put("queue.buffering.max.messages", std::to_string(options.queue_messages_max)));
-  RETURN_IF_ERROR(
-      put("delivery.timeout.ms", std::to_string(options.delivery_timeout.count())));
+  RETURN_IF_ERROR(put("queue.buffering.max.messages", std::to_string(options.queue_messages_max)));
+  RETURN_IF_ERROR(put("delivery.timeout.ms", std::to_string(options.delivery_timeout.count())));
   RETURN_IF_ERROR(set_extra(*conf, config));
   rd_kafka_conf_set_opaque(conf.get(), impl.get());
   rd_kafka_conf_set_dr_msg_cb(conf.get(), Impl::delivery_callback);
@@ -231,8 +235,12 @@ size_t Producer::in_flight() const {
   return impl_->accepted - impl_->delivered;
 }
 
-std::optional<Error> Producer::fatal_error() const { return impl_->fatal_error(); }
+std::optional<Error> Producer::fatal_error() const {
+  return impl_->fatal_error();
+}
 
-std::optional<Error> Producer::connection_error() const { return impl_->connection_error; }
+std::optional<Error> Producer::connection_error() const {
+  return impl_->connection_error;
+}
 
 }  // namespace searchsync::kafka

@@ -21,13 +21,12 @@ namespace {
 
 bool is_name(std::string_view name) {
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
-  return !name.empty() && is_letter(name.front()) && std::ranges::all_of(name, [&](char c) {
-    return is_letter(c) || (c >= '0' && c <= '9');
-  });
+  return !name.empty() && is_letter(name.front()) &&
+         std::ranges::all_of(name, [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
 }
 
-prometheus::MetricFamily family_of(std::string name, std::string help,
-                                   prometheus::MetricType type, double value) {
+prometheus::MetricFamily family_of(std::string name, std::string help, prometheus::MetricType type,
+                                   double value) {
   prometheus::ClientMetric metric;
   metric.gauge.value = value;
   metric.counter.value = value;
@@ -41,10 +40,10 @@ void add_process_metrics(std::vector<prometheus::MetricFamily>& families) {
   families.push_back(family_of("process_cpu_seconds_total",
                                "User and system CPU time spent, in seconds.", Counter,
                                usage->cpu_seconds));
-  families.push_back(family_of("process_resident_memory_bytes",
-                               "Resident memory size, in bytes.", Gauge, usage->resident_bytes));
-  families.push_back(family_of("process_open_fds", "Number of open file descriptors.", Gauge,
-                               usage->open_fds));
+  families.push_back(family_of("process_resident_memory_bytes", "Resident memory size, in bytes.",
+                               Gauge, usage->resident_bytes));
+  families.push_back(
+      family_of("process_open_fds", "Number of open file descriptors.", Gauge, usage->open_fds));
   families.push_back(
       family_of("process_threads", "Number of operating system threads.", Gauge, usage->threads));
   families.push_back(family_of("process_start_time_seconds",
@@ -57,13 +56,19 @@ void add_process_metrics(std::vector<prometheus::MetricFamily>& families) {
 void Counter::add(double amount) const {
   static_cast<prometheus::Counter*>(metric_)->Increment(amount);
 }
-double Counter::value() const { return static_cast<prometheus::Counter*>(metric_)->Value(); }
+double Counter::value() const {
+  return static_cast<prometheus::Counter*>(metric_)->Value();
+}
 
-void Gauge::set(double value) const { static_cast<prometheus::Gauge*>(metric_)->Set(value); }
+void Gauge::set(double value) const {
+  static_cast<prometheus::Gauge*>(metric_)->Set(value);
+}
 void Gauge::add(double amount) const {
   static_cast<prometheus::Gauge*>(metric_)->Increment(amount);
 }
-double Gauge::value() const { return static_cast<prometheus::Gauge*>(metric_)->Value(); }
+double Gauge::value() const {
+  return static_cast<prometheus::Gauge*>(metric_)->Value();
+}
 
 void Histogram::observe(double value) const {
   static_cast<prometheus::Histogram*>(metric_)->Observe(value);
@@ -114,11 +119,12 @@ T& Registry::Impl::get(Builder builder, std::string_view name, std::string_view 
   auto found = known.find(name);
   if (found == known.end()) {
     auto& family = builder.Name(std::string(name)).Help(std::string(help)).Register(registry);
-    found = known.emplace(name, Known{.family = &family,
-                                      .help = std::string(help),
-                                      .label_names = label_names,
-                                      .buckets = buckets,
-                                      .metrics = {}})
+    found = known
+                .emplace(name, Known{.family = &family,
+                                     .help = std::string(help),
+                                     .label_names = label_names,
+                                     .buckets = buckets,
+                                     .metrics = {}})
                 .first;
   }
   auto& [family, known_help, known_names, known_buckets, metrics] = found->second;

@@ -91,9 +91,8 @@ class Compiler {
  private:
   Result<void> number_bindings() {
     if (sources_.empty() || sources_.size() > kBindingsMax) {
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("an index has 1 to {} bindings, not {}", kBindingsMax,
-                              sources_.size()));
+      return fail(ErrorCode::kInvalidArgument, fmt::format("an index has 1 to {} bindings, not {}",
+                                                           kBindingsMax, sources_.size()));
     }
     int roots = 0;
     for (const auto* source : sources_) {
@@ -129,27 +128,26 @@ class Compiler {
     const BindingId id = ids_.at(source.metadata.name);
     auto& plan = pipeline_.bindings[id];
     return std::visit(
-        Overloaded{
-            [](const RootRelation&) -> Result<void> { return {}; },
-            [&](const LookupRelation& relation) -> Result<void> {
-              ASSIGN_OR_RETURN(const BindingId holder, find(relation.of));
-              auto& holder_plan = pipeline_.bindings[holder];
-              holder_plan.lookups.push_back(
-                  {id, slots_of(holder_plan, relation.from), relation.on_missing});
-              return {};
-            },
-            [&](const ChildrenRelation& relation) -> Result<void> {
-              plan.sides = {slots_of(plan, relation.from)};
-              for (const auto& order : relation.order_by) {
-                plan.order_by.push_back(
-                    {slot_of(plan, order.column, FieldType::kAuto), order.direction});
-              }
-              return {};
-            },
-            [&](const LinkRelation& relation) -> Result<void> {
-              plan.sides = {slots_of(plan, relation.near), slots_of(plan, relation.far)};
-              return {};
-            }},
+        Overloaded{[](const RootRelation&) -> Result<void> { return {}; },
+                   [&](const LookupRelation& relation) -> Result<void> {
+                     ASSIGN_OR_RETURN(const BindingId holder, find(relation.of));
+                     auto& holder_plan = pipeline_.bindings[holder];
+                     holder_plan.lookups.push_back(
+                         {id, slots_of(holder_plan, relation.from), relation.on_missing});
+                     return {};
+                   },
+                   [&](const ChildrenRelation& relation) -> Result<void> {
+                     plan.sides = {slots_of(plan, relation.from)};
+                     for (const auto& order : relation.order_by) {
+                       plan.order_by.push_back(
+                           {slot_of(plan, order.column, FieldType::kAuto), order.direction});
+                     }
+                     return {};
+                   },
+                   [&](const LinkRelation& relation) -> Result<void> {
+                     plan.sides = {slots_of(plan, relation.near), slots_of(plan, relation.far)};
+                     return {};
+                   }},
         source.spec.relation);
   }
 
@@ -181,7 +179,8 @@ class Compiler {
     for (const auto& mapping : sources_[id]->spec.fields) {
       FieldLayout field;
       field.context = context;
-      if (pipeline_.bindings[id].kind == BindingKind::kLink && mapping.from.starts_with(kFarPrefix)) {
+      if (pipeline_.bindings[id].kind == BindingKind::kLink &&
+          mapping.from.starts_with(kFarPrefix)) {
         field.context = 1;
         field.slot = slot_of(pipeline_.bindings[pipeline_.root],
                              mapping.from.substr(kFarPrefix.size()), mapping.type);
@@ -234,10 +233,10 @@ std::string describe_topology(const SearchIndex& index, std::span<const SourceBi
   std::string text = fmt::format("partitions {}\n", index.spec.workers.partitions);
   for (const auto* b : sorted(bindings)) {
     const auto* kafka = std::get_if<KafkaSource>(&b->spec.source);
-    text += fmt::format("{} topic {} format {} key {} {}\n", b->metadata.name,
-                        source_topic(b->spec.source),
-                        kafka != nullptr && kafka->format == RecordFormat::kJson ? "json" : "debezium",
-                        fmt::join(b->spec.key, ","), describe(b->spec.relation));
+    text += fmt::format(
+        "{} topic {} format {} key {} {}\n", b->metadata.name, source_topic(b->spec.source),
+        kafka != nullptr && kafka->format == RecordFormat::kJson ? "json" : "debezium",
+        fmt::join(b->spec.key, ","), describe(b->spec.relation));
   }
   return text;
 }
@@ -251,7 +250,8 @@ std::string describe_shape(std::span<const SourceBinding> bindings) {
                           static_cast<int>(field.type));
     }
     if (const auto* lookup = std::get_if<LookupRelation>(&b->spec.relation)) {
-      text += fmt::format("{} missing {}\n", b->metadata.name, static_cast<int>(lookup->on_missing));
+      text +=
+          fmt::format("{} missing {}\n", b->metadata.name, static_cast<int>(lookup->on_missing));
     }
     if (const auto* children = std::get_if<ChildrenRelation>(&b->spec.relation)) {
       text += fmt::format("{} into {}", b->metadata.name, children->into);
@@ -304,12 +304,13 @@ std::string document_log_name(const SearchIndex& index, std::span<const SourceBi
   return fmt::format("{}.log-{}", prefix(index), topology_hash(index, bindings));
 }
 
-IndexName generation_index_name(const SearchIndex& index,
-                                std::span<const SourceBinding> bindings) {
+IndexName generation_index_name(const SearchIndex& index, std::span<const SourceBinding> bindings) {
   return IndexName(fmt::format("{}-{}", index.spec.index_name, generation_hash(index, bindings)));
 }
 
-std::string dead_letter_topic(const SearchIndex& index) { return prefix(index) + ".dead-letters"; }
+std::string dead_letter_topic(const SearchIndex& index) {
+  return prefix(index) + ".dead-letters";
+}
 
 std::string route_group(const SearchIndex& index, std::span<const SourceBinding> bindings) {
   return fmt::format("{}.route-{}", prefix(index), topology_hash(index, bindings));

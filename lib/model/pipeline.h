@@ -1,8 +1,9 @@
 #pragma once
 
-// A SearchIndex and its SourceBindings, compiled into what the worker executes: numbered bindings, the
-// columns each keeps, who refers to whom, and the layout of the document. And the names that follow
-// from them: a change of topology is another document log, a change of shape another index generation.
+// A SearchIndex and its SourceBindings, compiled into what the worker executes: numbered bindings,
+// the columns each keeps, who refers to whom, and the layout of the document. And the names that
+// follow from them: a change of topology is another document log, a change of shape another index
+// generation.
 
 #include <cstdint>
 #include <span>
@@ -42,11 +43,12 @@ struct OrderSlot {
   Direction direction = Direction::kAscending;
 };
 
-// One binding. A link has two sides, children one: from[side] holds the key of the root on that side.
+// One binding. A link has two sides, children one: from[side] holds the key of the root on that
+// side.
 struct BindingPlan {
   std::string name;
   BindingKind kind = BindingKind::kRoot;
-  std::vector<std::string> key;          // columns
+  std::vector<std::string> key;  // columns
   std::vector<SlotSource> slots;
   std::vector<LookupUse> lookups;        // what rows of this binding refer to
   std::vector<std::vector<Slot>> sides;  // children, link
@@ -58,9 +60,9 @@ struct BindingPlan {
 struct Context {
   BindingId binding = 0;
   size_t parent = 0;
-  size_t lookup = 0;                   // of the parent's binding: BindingPlan::lookups[lookup]
+  size_t lookup = 0;  // of the parent's binding: BindingPlan::lookups[lookup]
   OnMissing on_missing = OnMissing::kNull;
-  bool far = false;                    // a link's other root; `lookup` has no meaning
+  bool far = false;  // a link's other root; `lookup` has no meaning
 };
 
 struct ObjectLayout;
@@ -69,12 +71,12 @@ struct ObjectLayout;
 struct FieldLayout {
   enum class Kind { kScalar, kObject, kArray };
   std::string name;
-  std::string label;                  // the name as a JSON key, with its colon
+  std::string label;  // the name as a JSON key, with its colon
   Kind kind = Kind::kScalar;
-  size_t context = 0;                 // kScalar
-  Slot slot = 0;                      // kScalar
-  std::vector<ObjectLayout> object;   // kObject: exactly one
-  BindingId array = 0;                // kArray: the children or the link
+  size_t context = 0;                // kScalar
+  Slot slot = 0;                     // kScalar
+  std::vector<ObjectLayout> object;  // kObject: exactly one
+  BindingId array = 0;               // kArray: the children or the link
 };
 
 struct ObjectLayout {

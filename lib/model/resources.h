@@ -1,8 +1,8 @@
 #pragma once
 
-// The two resources that people write, as values. What each field means, its default, its bounds and
-// its place in the documents is said once, in resource_schema.cc; parsing, validation, the reference
-// page and the custom resource definitions all come from there.
+// The two resources that people write, as values. What each field means, its default, its bounds
+// and its place in the documents is said once, in resource_schema.cc; parsing, validation, the
+// reference page and the custom resource definitions all come from there.
 
 #include <chrono>
 #include <cstdint>
@@ -96,7 +96,7 @@ struct SearchIndexSpec {
   int32_t shards = 1;
   int32_t replicas = 1;
   std::chrono::milliseconds refresh_interval{1000};
-  JsonText mappings;                // the "mappings" object of an index
+  JsonText mappings;                 // the "mappings" object of an index
   std::optional<JsonText> settings;  // the "settings" object: analysis and the like
   ReindexSpec reindex;
   WorkersSpec workers;
@@ -192,7 +192,7 @@ enum class FieldType {
   kString,  // the value's text, quoted
   kNumber,  // an exact number, from a number or its text
   kBoolean,
-  kJson,       // text that holds JSON becomes that JSON
+  kJson,             // text that holds JSON becomes that JSON
   kTimestampMillis,  // an integer of milliseconds since 1970 becomes an ISO 8601 time
   kTimestampMicros,  // the same, of microseconds
   kDateDays,         // an integer of days since 1970 becomes an ISO 8601 date

@@ -62,8 +62,8 @@ void MockKafka::start_broker(int broker) {
 }
 
 void MockKafka::set_round_trip(int broker, std::chrono::milliseconds delay) {
-  expect_ok(rd_kafka_mock_broker_set_rtt(impl_->cluster.get(), broker,
-                                         static_cast<int>(delay.count())));
+  expect_ok(
+      rd_kafka_mock_broker_set_rtt(impl_->cluster.get(), broker, static_cast<int>(delay.count())));
 }
 
 void MockKafka::fail_next(Api api, const std::vector<int>& codes) {

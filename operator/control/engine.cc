@@ -95,9 +95,8 @@ Result<void> Engine::observe(const model::SearchIndex& index, plan::ObservedInde
 
 Result<void> Engine::execute(const plan::CreateIndex& action) {
   const auto& recipe = action.recipe;
-  ASSIGN_OR_RETURN(const auto body,
-                   elastic::index_body(recipe.index, recipe.generation_index, recipe.generation,
-                                       recipe.document_log));
+  ASSIGN_OR_RETURN(const auto body, elastic::index_body(recipe.index, recipe.generation_index,
+                                                        recipe.generation, recipe.document_log));
   ASSIGN_OR_RETURN(const auto whole, with_recipe(body, recipe));
   auto created = admin_.create_index(recipe.generation_index, whole);
   if (created || created.error().code != ErrorCode::kConflict) return created;

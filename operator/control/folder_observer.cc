@@ -45,12 +45,11 @@ plan::Observed FolderObserver::observe() {
   for (const auto& [key, notes] : notes_.all()) {
     auto& seen = observed.indices[key];
     seen.notes = notes;
-    const bool declared =
-        std::ranges::any_of(observed.resources.indices, [&](const model::SearchIndex& index) {
-          return plan::object_key(index.metadata) == key;
-        });
-    const bool remove = notes.declared && notes.declared->spec.deletion_policy ==
-                                              model::DeletionPolicy::kDelete;
+    const bool declared = std::ranges::any_of(
+        observed.resources.indices,
+        [&](const model::SearchIndex& index) { return plan::object_key(index.metadata) == key; });
+    const bool remove =
+        notes.declared && notes.declared->spec.deletion_policy == model::DeletionPolicy::kDelete;
     if (observed.resources_known && !declared && remove) {
       observe_index(*notes.declared, {}, seen);
     }

@@ -22,8 +22,7 @@ struct Names {
     if (bindings.empty()) return;
     for (const auto& binding : bindings) sources.insert(model::source_topic(binding.spec.source));
     route_groups.insert(model::route_group(index, bindings));
-    fold_groups.insert(
-        model::fold_group(index, model::generation_index_name(index, bindings)));
+    fold_groups.insert(model::fold_group(index, model::generation_index_name(index, bindings)));
   }
 };
 

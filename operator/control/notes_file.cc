@@ -68,9 +68,8 @@ json write_generation(const GenerationNote& note) {
   if (note.gate) {
     json sources = json::object();
     for (const auto& [topic, offsets] : note.gate->sources) sources[topic] = write_offsets(offsets);
-    gate = {{"round", note.gate->round},
-            {"sources", sources},
-            {"log", write_offsets(note.gate->log)}};
+    gate = {
+        {"round", note.gate->round}, {"sources", sources}, {"log", write_offsets(note.gate->log)}};
   }
   return {{"generation", note.generation.get()},
           {"gate", gate},
@@ -84,9 +83,8 @@ GenerationNote read_generation(const json& value) {
   GenerationNote note;
   note.generation = Generation(value.at("generation").get<int32_t>());
   if (const auto& gate = value.at("gate"); !gate.is_null()) {
-    note.gate = GateNote{.round = gate.at("round").get<int>(),
-                         .sources = {},
-                         .log = read_offsets(gate.at("log"))};
+    note.gate = GateNote{
+        .round = gate.at("round").get<int>(), .sources = {}, .log = read_offsets(gate.at("log"))};
     for (const auto& [topic, offsets] : gate.at("sources").items()) {
       note.gate->sources[topic] = read_offsets(offsets);
     }
@@ -170,7 +168,9 @@ Result<void> NotesFile::forget(const plan::ObjectKey& key) {
   return write();
 }
 
-Result<void> NotesFile::write() const { return write_file(path_, notes_to_json(notes_)); }
+Result<void> NotesFile::write() const {
+  return write_file(path_, notes_to_json(notes_));
+}
 
 Result<void> write_file(const std::filesystem::path& path, std::string_view text) {
   const auto failed = [&](const std::filesystem::path& which) {

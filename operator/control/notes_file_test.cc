@@ -14,9 +14,8 @@ namespace {
 plan::IndexNotes notes() {
   plan::IndexNotes notes;
   notes.declared = plan::resources({}).indices[0];
-  notes.leads["log"] = {.generation = Generation(2),
-                        .offsets = {Offset(-1), Offset(7)},
-                        .draining = {Generation(1)}};
+  notes.leads["log"] = {
+      .generation = Generation(2), .offsets = {Offset(-1), Offset(7)}, .draining = {Generation(1)}};
   notes.generation_max["log"] = Generation(3);
   auto& note = notes.generations[IndexName("runs-1")];
   note = {.generation = Generation(1), .complete = true, .served = true};

@@ -9,9 +9,9 @@ namespace searchsync::control {
 Reconciler::Reconciler(World& world, plan::Policy policy)
     : world_(world),
       policy_(policy),
-      backoff_({.first = std::chrono::milliseconds(500),
-                .longest = std::chrono::milliseconds(15'000)},
-               1) {}
+      backoff_(
+          {.first = std::chrono::milliseconds(500), .longest = std::chrono::milliseconds(15'000)},
+          1) {}
 
 Reconciler::Round Reconciler::run(plan::TimePoint now) {
   Round round;

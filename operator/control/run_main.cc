@@ -218,8 +218,7 @@ Result<std::string> running_address(const std::filesystem::path& state_dir) {
 }
 
 Result<std::string> fetch_status(const std::string& address) {
-  ASSIGN_OR_RETURN(const auto client,
-                   http::Client::create({.base_urls = {"http://" + address}}));
+  ASSIGN_OR_RETURN(const auto client, http::Client::create({.base_urls = {"http://" + address}}));
   ASSIGN_OR_RETURN(const auto response,
                    client->request({.path = "/status",
                                     .headers = {},

@@ -76,7 +76,9 @@ Supervisor::Supervisor(SupervisorOptions options) : options_(std::move(options))
   }
 }
 
-Supervisor::~Supervisor() { stop_all(); }
+Supervisor::~Supervisor() {
+  stop_all();
+}
 
 std::filesystem::path Supervisor::config_file(const std::string& workload) const {
   return options_.state_dir / "config" / (workload + ".json");
@@ -116,8 +118,8 @@ Result<void> Supervisor::ensure(const plan::Workload& workload) {
 std::vector<std::string> Supervisor::arguments(const plan::Workload& workload,
                                                const Child& child) const {
   const bool fixed = workload.role == plan::Role::kQuery && workload.port != 0 && child.number == 0;
-  const std::string listen = fixed ? fmt::format("{}:{}", options_.query_host, workload.port)
-                                   : std::string("127.0.0.1:0");
+  const std::string listen =
+      fixed ? fmt::format("{}:{}", options_.query_host, workload.port) : std::string("127.0.0.1:0");
   std::vector<std::string> all = {"searchsync",
                                   "--log-level",
                                   options_.log_level,
@@ -248,8 +250,7 @@ std::vector<Supervisor::Group> Supervisor::groups() const {
   for (const auto& [name, entry] : entries_) {
     Group group{.workload = entry.workload, .processes = {}};
     for (const auto& child : entry.children) {
-      Process process{
-          .name = child.name, .pid = child.pid, .address = "", .ended = child.ended};
+      Process process{.name = child.name, .pid = child.pid, .address = "", .ended = child.ended};
       if (child.pid != 0) {
         auto address = read_file(address_file(child)).value_or("");
         process.address = address.substr(0, address.find('\n'));

@@ -1,4 +1,5 @@
-// With a shell script in place of our executable: it says what it was given and does as its config says.
+// With a shell script in place of our executable: it says what it was given and does as its config
+// says.
 
 #include "operator/control/supervisor.h"
 

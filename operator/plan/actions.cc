@@ -44,7 +44,9 @@ struct Describe {
 
 }  // namespace
 
-std::string describe(const Action& action) { return std::visit(Describe{}, action); }
+std::string describe(const Action& action) {
+  return std::visit(Describe{}, action);
+}
 
 bool changes_world(const Action& action) {
   return !std::holds_alternative<UpdateNotes>(action) &&

@@ -12,8 +12,8 @@ void delete_all(const Observed& observed, const ObjectKey& key, const ObservedIn
                 IndexPlan& plan) {
   const auto& declared = *seen.notes.declared;
   const auto add = [&](Action action) {
-    plan.steps.push_back({key, std::move(action), "its SearchIndex was deleted",
-                          "deletionPolicy was Delete"});
+    plan.steps.push_back(
+        {key, std::move(action), "its SearchIndex was deleted", "deletionPolicy was Delete"});
   };
   for (const auto& workload : observed.workloads) {
     if (workload.owner == key) add(RemoveWorkload{workload.name});
@@ -28,8 +28,7 @@ void delete_all(const Observed& observed, const ObjectKey& key, const ObservedIn
 
 }  // namespace
 
-IndexPlan plan_departed(const Observed& observed, const ObjectKey& key,
-                        const ObservedIndex& seen) {
+IndexPlan plan_departed(const Observed& observed, const ObjectKey& key, const ObservedIndex& seen) {
   IndexPlan plan;
   plan.status.index = key;
   plan.status.phase = Phase::kDeleting;
@@ -39,9 +38,8 @@ IndexPlan plan_departed(const Observed& observed, const ObjectKey& key,
   }
   const bool remove = seen.notes.declared->spec.deletion_policy == model::DeletionPolicy::kDelete;
   if (remove && (seen.engine_fault || seen.kafka_fault)) {
-    plan.status.message = fmt::format(
-        "what was made for it cannot be deleted now: {}",
-        seen.engine_fault ? *seen.engine_fault : *seen.kafka_fault);
+    plan.status.message = fmt::format("what was made for it cannot be deleted now: {}",
+                                      seen.engine_fault ? *seen.engine_fault : *seen.kafka_fault);
     return plan;
   }
   if (remove) delete_all(observed, key, seen, plan);

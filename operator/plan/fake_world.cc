@@ -115,8 +115,7 @@ bool FakeWorld::complete(const IndexName& name) const {
     if (initial == 0) continue;
     if (route == groups_.end()) return false;
     const auto routed = route->second.find(model::source_topic(binding.spec.source));
-    if (routed == route->second.end() || !routed->second[0] ||
-        routed->second[0]->get() < initial) {
+    if (routed == route->second.end() || !routed->second[0] || routed->second[0]->get() < initial) {
       return false;
     }
   }
@@ -157,10 +156,8 @@ Observed FakeWorld::observe() {
   observed.resources_known = true;
   observed.resources = resources_;
   for (const auto& [name, workload] : workloads_) {
-    ObservedWorkload seen{.name = name,
-                          .role = workload.role,
-                          .owner = workload.owner,
-                          .hash = workload.hash};
+    ObservedWorkload seen{
+        .name = name, .role = workload.role, .owner = workload.owner, .hash = workload.hash};
     const bool away = broken_.contains(Fault::kWorkers) && workload.role == Role::kWorker;
     for (int32_t i = 0; i < workload.replicas; ++i) {
       seen.processes.push_back(
@@ -266,7 +263,9 @@ void FakeWorld::send_lead(const ObjectKey& owner, const SendLead& lead, size_t p
 void FakeWorld::apply(const ObjectKey& owner, const UpdateNotes& action) {
   notes_[owner] = action.notes;
 }
-void FakeWorld::apply(const ObjectKey& owner, const ForgetNotes&) { notes_.erase(owner); }
+void FakeWorld::apply(const ObjectKey& owner, const ForgetNotes&) {
+  notes_.erase(owner);
+}
 void FakeWorld::apply(const ObjectKey&, const CreateTopic& action) {
   topics_.try_emplace(action.topic, static_cast<size_t>(action.partitions));
 }
@@ -274,7 +273,9 @@ void FakeWorld::apply(const ObjectKey&, const DeleteTopic& action) {
   topics_.erase(action.topic);
   for (auto& [group, offsets] : groups_) offsets.erase(action.topic);
 }
-void FakeWorld::apply(const ObjectKey&, const DeleteGroup& action) { groups_.erase(action.group); }
+void FakeWorld::apply(const ObjectKey&, const DeleteGroup& action) {
+  groups_.erase(action.group);
+}
 void FakeWorld::apply(const ObjectKey&, const CreateIndex& action) {
   const auto& spec = action.recipe.index.spec;
   indices_.try_emplace(action.recipe.generation_index,
@@ -301,10 +302,9 @@ void FakeWorld::apply(const ObjectKey&, const SwapAlias& action) {
 }
 void FakeWorld::apply(const ObjectKey&, const DeleteIndex& action) {
   for (const auto& [alias, index] : aliases_) {
-    const bool declared =
-        std::ranges::any_of(resources_.indices, [&](const model::SearchIndex& one) {
-          return one.spec.index_name == alias;
-        });
+    const bool declared = std::ranges::any_of(
+        resources_.indices,
+        [&](const model::SearchIndex& one) { return one.spec.index_name == alias; });
     if (index == action.index && declared) violate("the index under the alias is deleted");
   }
   std::erase_if(aliases_, [&](const auto& entry) { return entry.second == action.index; });

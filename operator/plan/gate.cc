@@ -41,7 +41,7 @@ class Gate {
  private:
   Committed fold(const ObservedGeneration& generation) const {
     return in_.seen.committed(model::fold_group(in_.index, generation.index),
-                        generation.document_log);
+                              generation.document_log);
   }
 
   GateOutcome finish() {
@@ -94,10 +94,9 @@ class Gate {
       if (!self || !reached(led_, log_.begin, gate.log)) {
         const auto& behind = self && in_.leader != nullptr ? *in_.leader : in_.generation;
         wait(GateOutcome::Waiting::kFold,
-             fmt::format("{} has {} records to fold to the gate (round {} of {})",
-                         behind.index.get(),
-                         lag_records(self ? led_ : folded_, log_.begin, gate.log), gate.round,
-                         rounds));
+             fmt::format(
+                 "{} has {} records to fold to the gate (round {} of {})", behind.index.get(),
+                 lag_records(self ? led_ : folded_, log_.begin, gate.log), gate.round, rounds));
         outcome_.progress = share(gate.log);
         return false;
       }
@@ -129,8 +128,8 @@ class Gate {
   double share(const Offsets& end) const {
     const auto all = lag_records({}, log_.begin, end);
     if (all == 0) return 0;
-    return 1.0 - static_cast<double>(lag_records(folded_, log_.begin, end)) /
-                     static_cast<double>(all);
+    return 1.0 -
+           static_cast<double>(lag_records(folded_, log_.begin, end)) / static_cast<double>(all);
   }
 
   void stay_caught_up() {
@@ -152,8 +151,8 @@ class Gate {
                        cutover.stable_for.count()));
       return;
     }
-    note_ = GenerationNote{
-        .generation = note_.generation, .complete = true, .served = note_.served};
+    note_ =
+        GenerationNote{.generation = note_.generation, .complete = true, .served = note_.served};
   }
 
   const GateInput& in_;
@@ -172,8 +171,7 @@ int lookup_depth(std::span<const model::SourceBinding> bindings, const std::stri
   for (const auto& binding : bindings) {
     const auto* lookup = std::get_if<model::LookupRelation>(&binding.spec.relation);
     if (lookup == nullptr || lookup->of != holder) continue;
-    deepest =
-        std::max(deepest, 1 + lookup_depth(bindings, binding.metadata.name, remaining - 1));
+    deepest = std::max(deepest, 1 + lookup_depth(bindings, binding.metadata.name, remaining - 1));
   }
   return deepest;
 }

@@ -44,9 +44,8 @@ class IndexPlanner {
     }
     plan_workloads();
     if (notes_ != seen_.notes) {
-      plan_.steps.insert(
-          plan_.steps.begin(),
-          {view_.key, UpdateNotes{notes_}, "they differ from what was observed", ""});
+      plan_.steps.insert(plan_.steps.begin(), {view_.key, UpdateNotes{notes_},
+                                               "they differ from what was observed", ""});
     }
     return finish();
   }
@@ -66,8 +65,8 @@ class IndexPlanner {
     for (const auto& binding : in_.bindings) {
       const auto name = model::source_topic(binding.spec.source);
       if (view_.topic(name) == nullptr) {
-        found_.pending = fmt::format("topic {} of binding {} does not exist yet", name,
-                                     binding.metadata.name);
+        found_.pending =
+            fmt::format("topic {} of binding {} does not exist yet", name, binding.metadata.name);
       }
     }
     plan_document_log();
@@ -350,8 +349,7 @@ class IndexPlanner {
     // and the log goes before them: what is left, should this stop half-way, cannot be mistaken for
     // complete.
     const bool warm = note(generation).retired_at.has_value();
-    retire(leaving, warm ? "reindex.keepWarm has passed" : "it was never served",
-           lives ? "" : log);
+    retire(leaving, warm ? "reindex.keepWarm has passed" : "it was never served", lives ? "" : log);
   }
 
   void retire(const std::vector<const ObservedGeneration*>& leaving, const std::string& reason,
@@ -439,8 +437,8 @@ class IndexPlanner {
 
   IndexNotes notes_;
   Findings found_;
-  bool blocked_ = false;  // no index can be created in this plan
-  bool ready_ = false;    // the alias moves in this plan
+  bool blocked_ = false;              // no index can be created in this plan
+  bool ready_ = false;                // the alias moves in this plan
   std::set<std::string> leads_sent_;  // document logs whose lead moves in this plan
   std::set<IndexName> retired_;
   IndexPlan plan_;
@@ -448,6 +446,8 @@ class IndexPlanner {
 
 }  // namespace
 
-IndexPlan plan_index(const IndexInput& input) { return IndexPlanner(input).run(); }
+IndexPlan plan_index(const IndexInput& input) {
+  return IndexPlanner(input).run();
+}
 
 }  // namespace searchsync::plan

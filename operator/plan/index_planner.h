@@ -50,9 +50,9 @@ struct Findings {
   const ObservedGeneration* serving = nullptr;
   const ObservedGeneration* target = nullptr;
   Stall stall;
-  std::string pending;         // what has to be there first; empty: nothing
-  std::string approval;        // empty: none needed
-  std::string retiring;        // about former generations
+  std::string pending;   // what has to be there first; empty: nothing
+  std::string approval;  // empty: none needed
+  std::string retiring;  // about former generations
   std::optional<GateOutcome> gate;
 };
 

@@ -33,8 +33,7 @@ class Reporter {
 
   const ObservedWorkload* workers(const ObservedGeneration* generation) const {
     if (generation == nullptr) return nullptr;
-    return in_.observed.workload(
-        worker_name(in_.index, generation->index, generation->generation));
+    return in_.observed.workload(worker_name(in_.index, generation->index, generation->generation));
   }
 
   void describe_generations() {
@@ -66,9 +65,7 @@ class Reporter {
     }
   }
 
-  bool failed_for_good() const {
-    return in_.seen.failure && !in_.seen.failure->error.retryable();
-  }
+  bool failed_for_good() const { return in_.seen.failure && !in_.seen.failure->error.retryable(); }
 
   Phase phase() const {
     if (!reachable()) return Phase::kUnknown;
@@ -108,8 +105,7 @@ class Reporter {
     if (found_.target == nullptr) return fmt::format("{} is to be created", status_.desired.get());
     if (!found_.approval.empty()) return found_.approval;
     if (found_.gate && !found_.gate->message.empty()) {
-      return fmt::format("{} is being built: {}", found_.target->index.get(),
-                         found_.gate->message);
+      return fmt::format("{} is being built: {}", found_.target->index.get(), found_.gate->message);
     }
     return fmt::format("the alias moves to {}", found_.target->index.get());
   }
@@ -130,8 +126,7 @@ class Reporter {
   }
 
   void add(std::string type, ConditionStatus value, std::string reason, std::string message) {
-    status_.conditions.push_back(
-        {std::move(type), value, std::move(reason), std::move(message)});
+    status_.conditions.push_back({std::move(type), value, std::move(reason), std::move(message)});
   }
 
   void add_conditions() {
@@ -154,8 +149,8 @@ class Reporter {
           fmt::format("queries are answered from {}", found_.serving->index.get()));
     }
     const bool stalled = status_.phase == Phase::kStalled;
-    const bool busy = !stalled && !in_.index.spec.suspend &&
-                      (!serves_what_is_declared() || !plan_.steps.empty());
+    const bool busy =
+        !stalled && !in_.index.spec.suspend && (!serves_what_is_declared() || !plan_.steps.empty());
     add("Reconciling", busy ? ConditionStatus::kTrue : ConditionStatus::kFalse,
         busy ? std::string(to_string(status_.phase)) : "Settled", busy ? status_.message : "");
     add("Stalled", stalled ? ConditionStatus::kTrue : ConditionStatus::kFalse,
@@ -167,11 +162,9 @@ class Reporter {
   void add_ready() {
     const auto* running = workers(found_.serving);
     if (!serves_what_is_declared()) {
-      add("Ready", ConditionStatus::kFalse, std::string(to_string(status_.phase)),
-          status_.message);
+      add("Ready", ConditionStatus::kFalse, std::string(to_string(status_.phase)), status_.message);
     } else if (in_.index.spec.suspend || status_.phase == Phase::kStalled) {
-      add("Ready", ConditionStatus::kFalse, std::string(to_string(status_.phase)),
-          status_.message);
+      add("Ready", ConditionStatus::kFalse, std::string(to_string(status_.phase)), status_.message);
     } else if (running == nullptr || !running->ready()) {
       add("Ready", ConditionStatus::kFalse, "WorkersNotReady", not_ready_reason(running));
     } else if (!running->halts.empty()) {
@@ -186,8 +179,7 @@ class Reporter {
     if (running == nullptr || running->processes.empty()) return "no worker runs";
     for (const auto& process : running->processes) {
       if (process.state != ProcessState::kReady) {
-        return fmt::format("{} is {}: {}", process.name, to_string(process.state),
-                           process.message);
+        return fmt::format("{} is {}: {}", process.name, to_string(process.state), process.message);
       }
     }
     return "";

@@ -62,8 +62,8 @@ bool IndexView::halted(const ObservedGeneration& generation) const {
 
 bool IndexView::uses_log(const std::string& document_log) const {
   return document_log == log || std::ranges::any_of(seen.generations, [&](const auto& one) {
-    return one.document_log == document_log;
-  });
+           return one.document_log == document_log;
+         });
 }
 
 std::string IndexView::document_log_prefix() const {

@@ -29,8 +29,7 @@ void note_drained(const IndexView& view, const std::string& log, LeadNote& lead)
   for (auto& offset : past) offset = Offset(offset.get() + 1);
   std::erase_if(lead.draining, [&](Generation number) {
     const auto* generation = view.with_number(log, number);
-    return generation == nullptr ||
-           (!past.empty() && reached(view.folded(*generation), {}, past));
+    return generation == nullptr || (!past.empty() && reached(view.folded(*generation), {}, past));
   });
 }
 

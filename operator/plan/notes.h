@@ -42,8 +42,8 @@ struct GenerationNote {
   Generation generation;
   std::optional<GateNote> gate;
   std::optional<TimePoint> caught_up_since;
-  bool complete = false;  // it passed its gate once, and has been folded since
-  bool served = false;    // the alias was on it once
+  bool complete = false;                // it passed its gate once, and has been folded since
+  bool served = false;                  // the alias was on it once
   std::optional<TimePoint> retired_at;  // since when it is kept warm only
   friend bool operator==(const GenerationNote&, const GenerationNote&) = default;
 };
@@ -51,8 +51,8 @@ struct GenerationNote {
 struct IndexNotes {
   // As last acted upon: what to reach, and what to delete, once it is declared no longer.
   std::optional<model::SearchIndex> declared;
-  std::map<std::string, LeadNote> leads;              // by document log
-  std::map<std::string, Generation> generation_max;   // by document log: the highest ever given
+  std::map<std::string, LeadNote> leads;             // by document log
+  std::map<std::string, Generation> generation_max;  // by document log: the highest ever given
   std::map<IndexName, GenerationNote> generations;
   friend bool operator==(const IndexNotes&, const IndexNotes&) = default;
 };

@@ -102,9 +102,9 @@ struct ObservedWorkload {
   std::string hash;  // Workload::hash of what runs
   std::vector<ObservedProcess> processes;
 
-  std::map<std::string, int64_t> dead_letters;     // by binding
-  std::map<std::string, std::string> halts;        // by binding: why
-  std::map<std::string, bool> snapshot_complete;   // by table
+  std::map<std::string, int64_t> dead_letters;    // by binding
+  std::map<std::string, std::string> halts;       // by binding: why
+  std::map<std::string, bool> snapshot_complete;  // by table
   std::optional<double> rows_per_second;
   std::optional<double> lag_seconds;
 
@@ -118,7 +118,7 @@ struct Observed {
   model::Resources resources;
   // By key: each declared index, and each that notes remember but that is declared no longer.
   std::map<ObjectKey, ObservedIndex> indices;
-  std::vector<ObservedWorkload> workloads;          // in order of name
+  std::vector<ObservedWorkload> workloads;           // in order of name
   std::map<std::string, std::string> secret_hashes;  // by secret: changes when any entry does
 
   const ObservedWorkload* workload(std::string_view name) const;

@@ -111,8 +111,8 @@ class Planner {
       if (settled.contains(workload.name)) continue;
       const bool held = workload.owner.empty() ? !held_.empty() : held_.contains(workload.owner);
       if (held) continue;
-      plan_.steps.push_back({workload.owner, RemoveWorkload{workload.name},
-                             "nothing that is declared needs it", ""});
+      plan_.steps.push_back(
+          {workload.owner, RemoveWorkload{workload.name}, "nothing that is declared needs it", ""});
     }
   }
 

@@ -37,8 +37,8 @@ model::Resources resources(const Declared& declared) {
   spec.deletion_policy = declared.deletion_policy;
 
   auto root = binding("run", "public.runs", model::RootRelation{});
-  auto owner = binding("owner", "public.owners",
-                       model::LookupRelation{.of = "root", .from = {"owner_id"}});
+  auto owner =
+      binding("owner", "public.owners", model::LookupRelation{.of = "root", .from = {"owner_id"}});
   auto team =
       binding("team", "public.teams", model::LookupRelation{.of = "owner", .from = {"team_id"}});
   model::Resources all{.indices = {index}, .bindings = {owner, root, team}};

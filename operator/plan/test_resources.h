@@ -8,8 +8,8 @@ namespace searchsync::plan {
 
 // What a person may edit, for tests: one index over a root and a lookup of a lookup.
 struct Declared {
-  int shape = 0;       // fields and mappings: another value, another generation
-  int topology = 0;    // relations: another value, another document log
+  int shape = 0;     // fields and mappings: another value, another generation
+  int topology = 0;  // relations: another value, another document log
   int32_t replicas = 1;
   model::Approval approval = model::Approval::kAutomatic;
   bool suspend = false;

@@ -83,14 +83,13 @@ std::string capture_name(const model::ObjectMeta& metadata, const model::SecretR
 }
 
 Workload worker_workload(const Observed& observed, const model::PipelineConfig& config) {
-  return hashed(
-      observed,
-      {.name = worker_name(config.index, config.generation_index, config.generation),
-       .role = Role::kWorker,
-       .owner = object_key(config.index.metadata),
-       .replicas = config.index.spec.workers.replicas,
-       .config = model::to_json(config)},
-      secrets_of(config.index.spec));
+  return hashed(observed,
+                {.name = worker_name(config.index, config.generation_index, config.generation),
+                 .role = Role::kWorker,
+                 .owner = object_key(config.index.metadata),
+                 .replicas = config.index.spec.workers.replicas,
+                 .config = model::to_json(config)},
+                secrets_of(config.index.spec));
 }
 
 Workload query_workload(const Observed& observed, const model::PipelineConfig& config) {
@@ -118,10 +117,10 @@ void Captures::add(const model::SearchIndex& index,
       capture.database = postgres->secret_ref;
       capture.kafka = index.spec.kafka;
     } else if (capture.kafka != index.spec.kafka) {
-      conflicts_[object_key(binding.metadata)] =
-          fmt::format("database {} is captured into another Kafka already: give this index the "
-                      "same spec.kafka",
-                      postgres->secret_ref.name);
+      conflicts_[object_key(binding.metadata)] = fmt::format(
+          "database {} is captured into another Kafka already: give this index the "
+          "same spec.kafka",
+          postgres->secret_ref.name);
       continue;
     }
     const model::CapturedTable table{postgres->table, model::source_topic(*postgres)};
@@ -138,9 +137,9 @@ std::vector<Workload> Captures::workloads(const Observed& observed) const {
     std::ranges::sort(config.tables, {}, [](const auto& t) { return std::tie(t.table, t.topic); });
     auto secrets = secrets_of(config.kafka);
     secrets.insert(config.database.name);
-    all.push_back(hashed(
-        observed, {.name = name, .role = Role::kCapture, .config = model::to_json(config)},
-        secrets));
+    all.push_back(hashed(observed,
+                         {.name = name, .role = Role::kCapture, .config = model::to_json(config)},
+                         secrets));
   }
   return all;
 }

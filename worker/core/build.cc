@@ -16,7 +16,9 @@ using model::BindingId;
 using model::BindingKind;
 using model::FieldLayout;
 
-bool is_null(std::string_view fragment) { return fragment.empty() || fragment == "null"; }
+bool is_null(std::string_view fragment) {
+  return fragment.empty() || fragment == "null";
+}
 
 std::optional<double> number_of(std::string_view fragment) {
   double value = 0;
@@ -28,10 +30,13 @@ std::optional<double> number_of(std::string_view fragment) {
 
 // Whether a fragment is a quoted ISO 8601 time, whose fraction is there only when it is not zero.
 bool is_time(std::string_view f) {
-  return f.size() >= 21 && f[5] == '-' && f[8] == '-' && f[11] == 'T' && f[14] == ':' && f[17] == ':';
+  return f.size() >= 21 && f[5] == '-' && f[8] == '-' && f[11] == 'T' && f[14] == ':' &&
+         f[17] == ':';
 }
 
-int sign(int value) { return (value > 0) - (value < 0); }
+int sign(int value) {
+  return (value > 0) - (value < 0);
+}
 
 int compare_times(std::string_view a, std::string_view b) {
   constexpr size_t kSeconds = 20;  // the quote, the date, the time to the second
@@ -77,12 +82,11 @@ struct Builder::Impl {
   const model::Pipeline& pipeline;
   RowReader* rows = nullptr;
   bool waiting = false;
-  std::deque<View> views;  // one a nesting level; kept for their buffers
+  std::deque<View> views;                       // one a nesting level; kept for their buffers
   std::vector<std::vector<ChildRow>> children;  // by BindingId
   std::string key;
 
-  explicit Impl(const model::Pipeline& p)
-      : pipeline(p), views(2), children(p.bindings.size()) {}
+  explicit Impl(const model::Pipeline& p) : pipeline(p), views(2), children(p.bindings.size()) {}
 
   bool resolve(BindingId level_id, uint8_t side, View& view);
   void write_object(const model::ObjectLayout& layout, const View& view, std::string& out);
@@ -109,7 +113,8 @@ bool Builder::Impl::resolve(BindingId level_id, uint8_t side, View& view) {
       known = rows->lookup(context.binding, key, view.bytes[i]);
     }
     if (known == Known::kUnknown) waiting = true;
-    if (known == Known::kAbsent && context.on_missing == model::OnMissing::kExclude) excluded = true;
+    if (known == Known::kAbsent && context.on_missing == model::OnMissing::kExclude)
+      excluded = true;
     if (known == Known::kPresent) {
       view.present[i] = true;
       view.tuples[i].parse(view.bytes[i]);
@@ -120,9 +125,10 @@ bool Builder::Impl::resolve(BindingId level_id, uint8_t side, View& view) {
 
 void Builder::Impl::collect_children(std::string_view root) {
   for (auto& rows_of_binding : children) rows_of_binding.clear();
-  rows->children(root, [this](BindingId id, uint8_t side, std::string_view child, std::string_view tuple) {
-    children[id].push_back({std::string(child), side, std::string(tuple)});
-  });
+  rows->children(
+      root, [this](BindingId id, uint8_t side, std::string_view child, std::string_view tuple) {
+        children[id].push_back({std::string(child), side, std::string(tuple)});
+      });
   for (BindingId id = 0; id < children.size(); ++id) {
     const auto& order_by = pipeline.binding(id).order_by;
     std::ranges::sort(children[id], [&order_by](const ChildRow& a, const ChildRow& b) {
@@ -170,8 +176,12 @@ void Builder::Impl::write_object(const model::ObjectLayout& layout, const View& 
         out += fragment.empty() ? std::string_view("null") : fragment;
         break;
       }
-      case FieldLayout::Kind::kObject: write_object(field.object.front(), view, out); break;
-      case FieldLayout::Kind::kArray: write_array(field.array, out); break;
+      case FieldLayout::Kind::kObject:
+        write_object(field.object.front(), view, out);
+        break;
+      case FieldLayout::Kind::kArray:
+        write_array(field.array, out);
+        break;
     }
   }
   out += '}';
@@ -187,9 +197,12 @@ Built Builder::build(std::string_view root, RowReader& rows, std::string& out) {
   const BindingId id = impl.pipeline.root;
   view.bytes.resize(impl.pipeline.levels[id].contexts.size());
   switch (rows.root(root, view.bytes[0])) {
-    case Known::kUnknown: return Built::kWaiting;
-    case Known::kAbsent: return Built::kNone;
-    case Known::kPresent: break;
+    case Known::kUnknown:
+      return Built::kWaiting;
+    case Known::kAbsent:
+      return Built::kNone;
+    case Known::kPresent:
+      break;
   }
   impl.rows = &rows;
   impl.waiting = false;

@@ -20,7 +20,8 @@ enum class Known {
   kPresent,
 };
 
-// Where build() finds rows. Tuples are as Projector writes them; views are valid until the next call.
+// Where build() finds rows. Tuples are as Projector writes them; views are valid until the next
+// call.
 class RowReader {
  public:
   virtual ~RowReader() = default;
@@ -47,8 +48,8 @@ class Builder {
   ~Builder();
 
   // Appends the document, one JSON object without line breaks, to `out` if the result is kDocument,
-  // and leaves it as it was otherwise. A row's own fields come first, as declared, then those of what
-  // it refers to, arrays last; the elements of an array in their declared order, then by key.
+  // and leaves it as it was otherwise. A row's own fields come first, as declared, then those of
+  // what it refers to, arrays last; the elements of an array in their declared order, then by key.
   Built build(std::string_view root, RowReader& rows, std::string& out);
 
  private:

@@ -11,9 +11,11 @@ namespace searchsync::worker {
 // Integers are big-endian everywhere we store them, so that keys sort by value.
 template <class T>
 void append_integer(std::string& out, T value) {
-  for (int shift = (static_cast<int>(sizeof(T)) - 1) * 8; shift >= 0; shift -= 8) {
-    out.push_back(static_cast<char>(static_cast<uint64_t>(value) >> shift & 0xff));
+  char bytes[sizeof(T)];
+  for (size_t i = 0; i < sizeof(T); ++i) {
+    bytes[i] = static_cast<char>(static_cast<uint64_t>(value) >> (sizeof(T) - 1 - i) * 8 & 0xff);
   }
+  out.append(bytes, sizeof(T));
 }
 
 // A string of at most 65,535 bytes, preceded by its length: a prefix that no other string shares.
@@ -36,7 +38,8 @@ class ByteReader {
       return T{};
     }
     uint64_t value = 0;
-    for (size_t i = 0; i < sizeof(T); ++i) value = value << 8 | static_cast<unsigned char>(rest_[i]);
+    for (size_t i = 0; i < sizeof(T); ++i)
+      value = value << 8 | static_cast<unsigned char>(rest_[i]);
     rest_.remove_prefix(sizeof(T));
     return static_cast<T>(value);
   }

@@ -29,7 +29,9 @@ std::unexpected<Error> malformed(std::string_view where, simdjson::error_code er
 }
 
 // A column of that name, in whatever a record says.
-std::string column_called(std::string_view name) { return fmt::format("column {}", excerpt(name)); }
+std::string column_called(std::string_view name) {
+  return fmt::format("column {}", excerpt(name));
+}
 
 // The schemas that came with the records of one topic, by their text.
 class Schemas {
@@ -243,9 +245,9 @@ Result<void> Decoder::Impl::finish_key(std::string_view where) {
   key.clear();
   for (size_t i = 0; i < columns.size(); ++i) {
     if (append_key_part(fragments[i], i, columns.size(), key)) continue;
-    return malformed(fmt::format(
-        "{}: column {} of the key: expected a text, a number or a boolean, got {}", where,
-        columns[i], fragments[i].empty() ? "nothing" : excerpt(fragments[i])));
+    return malformed(
+        fmt::format("{}: column {} of the key: expected a text, a number or a boolean, got {}",
+                    where, columns[i], fragments[i].empty() ? "nothing" : excerpt(fragments[i])));
   }
   if (key.empty() || key.size() > kKeyBytesMax) {
     return malformed(fmt::format("{}: the key has {} bytes; a document's id has 1 to {}", where,

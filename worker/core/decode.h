@@ -17,8 +17,8 @@ namespace searchsync::worker {
 // A row as it is after a change. The views are valid until the decoder's next call, and as long as
 // what it was given.
 struct SourceRow {
-  std::string_view key;    // its key text, see key_text() in tuple.h
-  Position position;       // of the change, among those of this key
+  std::string_view key;                 // its key text, see key_text() in tuple.h
+  Position position;                    // of the change, among those of this key
   uint64_t changed_at_us = 0;           // microseconds since 1970; 0: unknown
   std::optional<std::string_view> row;  // a canonical JSON object on one line; nothing: deleted
 };

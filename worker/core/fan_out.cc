@@ -8,7 +8,9 @@ namespace searchsync::worker {
 namespace {
 
 // The older of two times, of which 0 is unknown.
-uint64_t older(uint64_t a, uint64_t b) { return a == 0 || b == 0 ? std::max(a, b) : std::min(a, b); }
+uint64_t older(uint64_t a, uint64_t b) {
+  return a == 0 || b == 0 ? std::max(a, b) : std::min(a, b);
+}
 
 std::string encode_fan_out(const FanOut& change) {
   std::string out;
@@ -49,14 +51,15 @@ void TouchedRoots::add(std::string_view root, uint64_t changed_at_us) {
 bool Fold::touch_roots(size_t limit, std::string& cursor, Effects& effects) {
   const auto prefix = keys_.row(pipeline_.root, "");
   bool more = false;
-  store_.scan(prefix, cursor.empty() ? "" : prefix + cursor, [&](std::string_view key, std::string_view) {
-    more = limit == 0;
-    if (more) return false;
-    --limit;
-    cursor = key.substr(prefix.size());
-    effects.touched.add(cursor, 0);
-    return true;
-  });
+  store_.scan(prefix, cursor.empty() ? "" : prefix + cursor,
+              [&](std::string_view key, std::string_view) {
+                more = limit == 0;
+                if (more) return false;
+                --limit;
+                cursor = key.substr(prefix.size());
+                effects.touched.add(cursor, 0);
+                return true;
+              });
   return more;
 }
 
@@ -89,8 +92,12 @@ bool Fold::follow(const FanOut& change, size_t& budget, std::string& cursor, Eff
     --budget;
     const Holder holder = parse_edge(edge, prefix.size());
     switch (holder.kind) {
-      case Holder::Kind::kRoot: effects.touched.add(holder.key, change.changed_at_us); break;
-      case Holder::Kind::kChild: effects.touched.add(holder.root, change.changed_at_us); break;
+      case Holder::Kind::kRoot:
+        effects.touched.add(holder.key, change.changed_at_us);
+        break;
+      case Holder::Kind::kChild:
+        effects.touched.add(holder.root, change.changed_at_us);
+        break;
       case Holder::Kind::kLookup:
         deeper.push_back({.binding = holder.binding,
                           .key = std::string(holder.key),

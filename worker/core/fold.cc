@@ -13,12 +13,15 @@ using model::BindingKind;
 constexpr uint8_t kPresent = 1, kAsked = 2, kRefused = 4;
 
 // A position that no unanswered question has, not even at offset 0.
-Position log_position(Offset offset) { return {0, static_cast<uint64_t>(offset.get()) + 1}; }
+Position log_position(Offset offset) {
+  return {0, static_cast<uint64_t>(offset.get()) + 1};
+}
 
 }  // namespace
 
 Partition partition_of(BindingId binding, std::string_view key, int32_t partitions) {
-  return Partition(static_cast<int32_t>(stable_hash(key, binding) % static_cast<uint64_t>(partitions)));
+  return Partition(
+      static_cast<int32_t>(stable_hash(key, binding) % static_cast<uint64_t>(partitions)));
 }
 
 Fold::Fold(const model::Pipeline& pipeline, Options options, Store& store)
@@ -37,15 +40,24 @@ bool Fold::is_looked_up(BindingId binding) const {
 Result<void> Fold::apply(Offset offset, const Message& message, Mode mode, Effects& effects) {
   mode_ = mode;
   if (message.binding >= pipeline_.bindings.size()) {
-    return fail(ErrorCode::kMalformed, fmt::format("no binding has the number {}", message.binding));
+    return fail(ErrorCode::kMalformed,
+                fmt::format("no binding has the number {}", message.binding));
   }
   switch (message.kind) {
-    case MessageKind::kRow: return apply_row(offset, message, effects);
-    case MessageKind::kChild: return apply_child(offset, message, effects);
-    case MessageKind::kSubscribe: apply_subscribe(offset, message, effects); return {};
-    case MessageKind::kLookup: return apply_lookup(offset, message, effects);
-    case MessageKind::kRepeat: apply_repeat(offset, message, effects); return {};
-    case MessageKind::kLead: break;
+    case MessageKind::kRow:
+      return apply_row(offset, message, effects);
+    case MessageKind::kChild:
+      return apply_child(offset, message, effects);
+    case MessageKind::kSubscribe:
+      apply_subscribe(offset, message, effects);
+      return {};
+    case MessageKind::kLookup:
+      return apply_lookup(offset, message, effects);
+    case MessageKind::kRepeat:
+      apply_repeat(offset, message, effects);
+      return {};
+    case MessageKind::kLead:
+      break;
   }
   CHECK(false, "a Lead is for the partition, not for its fold");
   return {};
@@ -136,7 +148,8 @@ void Fold::apply_subscribe(Offset offset, const Message& message, Effects& effec
                  .position = log_position(offset),
                  .changed_at_us = message.changed_at_us};
   Held held;
-  if (read(keys_.row(message.binding, message.key), held) && !held.json.empty()) answer.row = held.json;
+  if (read(keys_.row(message.binding, message.key), held) && !held.json.empty())
+    answer.row = held.json;
   send(message.subscriber, answer, effects);
 }
 
@@ -203,9 +216,9 @@ void Fold::write(std::string_view state_key, const Held& held) {
   buffer_.clear();
   append_integer(buffer_, held.position.epoch);
   append_integer(buffer_, held.position.value);
-  append_integer(buffer_, static_cast<uint8_t>((held.present ? kPresent : 0) |
-                                              (held.refused ? kRefused : 0) |
-                                              (held.asked ? kAsked : 0)));
+  append_integer(
+      buffer_, static_cast<uint8_t>((held.present ? kPresent : 0) | (held.refused ? kRefused : 0) |
+                                    (held.asked ? kAsked : 0)));
   append_integer(buffer_, static_cast<uint32_t>(held.tuple.size()));
   buffer_ += held.tuple;
   buffer_ += held.json;
@@ -270,7 +283,8 @@ void Fold::send(Partition to, const Message& message, Effects& effects) {
 }
 
 // Keeps the edges of a held row equal to what its tuple refers to.
-void Fold::move_edges(const Holder& holder, const Held* before, const Held& after, Effects& effects) {
+void Fold::move_edges(const Holder& holder, const Held* before, const Held& after,
+                      Effects& effects) {
   const auto& plan = pipeline_.binding(holder.binding);
   const bool far = plan.kind == BindingKind::kLink;
   if (plan.lookups.empty() && !far) return;
@@ -290,7 +304,8 @@ void Fold::move_edges(const Holder& holder, const Held* before, const Held& afte
   if (far) move(pipeline_.root, plan.sides[1 - holder.side]);
 }
 
-void Fold::add_edge(BindingId target, std::string_view key, const Holder& holder, Effects& effects) {
+void Fold::add_edge(BindingId target, std::string_view key, const Holder& holder,
+                    Effects& effects) {
   store_.put(keys_.edge(target, key, holder), "");
   // Only who really asks remembers it. One that follows or restores may see a need that the one who
   // led at that time did not have, where compaction has kept a late record and not the newer one.
@@ -302,7 +317,10 @@ void Fold::add_edge(BindingId target, std::string_view key, const Holder& holder
 
 void Fold::subscribe(BindingId target, std::string_view key, Effects& effects) {
   send(partition_of(target, key, options_.partitions),
-       {.kind = MessageKind::kSubscribe, .binding = target, .key = key, .subscriber = options_.partition},
+       {.kind = MessageKind::kSubscribe,
+        .binding = target,
+        .key = key,
+        .subscriber = options_.partition},
        effects);
 }
 
@@ -316,14 +334,16 @@ Known Fold::root(std::string_view key, std::string& tuple) {
 
 Known Fold::lookup(BindingId binding, std::string_view key, std::string& tuple) {
   Held held;
-  if (!read(keys_.lookup(binding, key), held) || held.position == Position{}) return Known::kUnknown;
+  if (!read(keys_.lookup(binding, key), held) || held.position == Position{})
+    return Known::kUnknown;
   if (!held.shown()) return Known::kAbsent;
   tuple = std::move(held.tuple);
   return Known::kPresent;
 }
 
-void Fold::children(std::string_view root,
-                    FunctionRef<void(BindingId, uint8_t, std::string_view, std::string_view)> visit) {
+void Fold::children(
+    std::string_view root,
+    FunctionRef<void(BindingId, uint8_t, std::string_view, std::string_view)> visit) {
   const auto prefix = keys_.children(root);
   store_.scan(prefix, "", [&](std::string_view key, std::string_view value) {
     ByteReader keys(key.substr(prefix.size()));

@@ -57,8 +57,8 @@ struct Effects {
 struct FanOut {
   BindingId binding = 0;
   std::string key;
-  Offset since;                 // of the change under way
-  Offset newest;                // of the last change that came
+  Offset since;   // of the change under way
+  Offset newest;  // of the last change that came
   uint64_t changed_at_us = 0;
   std::optional<Offset> again;  // of the oldest change after the one under way
   std::string cursor;           // the last edge that was followed
@@ -83,27 +83,29 @@ class Fold : public RowReader {
   };
 
   // Applies one message other than kLead; appends what it causes to `effects`. Errors: kMalformed:
-  // a row that cannot be read. No document shows it then, but what it refers to stays known: what is
-  // sent depends on the log alone, never on the fields of one generation.
+  // a row that cannot be read. No document shows it then, but what it refers to stays known: what
+  // is sent depends on the log alone, never on the fields of one generation.
   Result<void> apply(Offset offset, const Message& message, Mode mode, Effects& effects);
 
-  // Follows up to `limit` edges of the oldest change under way. Returns that change as it was before,
-  // or nothing if there is none.
+  // Follows up to `limit` edges of the oldest change under way. Returns that change as it was
+  // before, or nothing if there is none.
   bool fan_out(size_t limit, Effects& effects, FanOut& followed);
   std::vector<FanOut> fan_outs() const;
   // Forgets the changes before `done`, whose documents are written.
   void drop_fan_outs(Offset done);
-  // Touches up to `limit` roots after `cursor`, in order of key, and moves it. False if it was the last.
+  // Touches up to `limit` roots after `cursor`, in order of key, and moves it. False if it was the
+  // last.
   bool touch_roots(size_t limit, std::string& cursor, Effects& effects);
 
   Known root(std::string_view key, std::string& tuple) override;
   Known lookup(BindingId binding, std::string_view key, std::string& tuple) override;
-  void children(std::string_view root,
-                FunctionRef<void(BindingId, uint8_t, std::string_view, std::string_view)> visit) override;
+  void children(
+      std::string_view root,
+      FunctionRef<void(BindingId, uint8_t, std::string_view, std::string_view)> visit) override;
 
  private:
-  // A stored row. Of a row owned here the JSON is kept, to say it again; the tuple is kept where the
-  // fold reads it: not of the rows that others look up.
+  // A stored row. Of a row owned here the JSON is kept, to say it again; the tuple is kept where
+  // the fold reads it: not of the rows that others look up.
   struct Held {
     Position position;
     bool present = false;
@@ -138,8 +140,8 @@ class Fold : public RowReader {
   void add_edge(BindingId target, std::string_view key, const Holder& holder, Effects& effects);
   // Touches the documents that use a row; what is beyond `budget` edges is left to fan_out().
   void touch_users(const FanOut& change, size_t& budget, Effects& effects);
-  // Follows the edges of a row after change.cursor. False, with the place in `cursor`, if the budget
-  // ran out first.
+  // Follows the edges of a row after change.cursor. False, with the place in `cursor`, if the
+  // budget ran out first.
   bool follow(const FanOut& change, size_t& budget, std::string& cursor, Effects& effects);
   bool is_looked_up(BindingId binding) const;
 
@@ -148,7 +150,7 @@ class Fold : public RowReader {
   Store& store_;
   const StateKeys keys_;
   bool root_looked_up_ = false;
-  Mode mode_ = Mode::kLead;  // of the message that is being applied
+  Mode mode_ = Mode::kLead;            // of the message that is being applied
   std::vector<Projector> projectors_;  // by BindingId
   std::string buffer_;
 };

@@ -11,8 +11,8 @@
 
 namespace searchsync::worker {
 
-// A row held in this partition whose lookups make edges: a root, a child of a root, or the copy of a
-// row that was looked up.
+// A row held in this partition whose lookups make edges: a root, a child of a root, or the copy of
+// a row that was looked up.
 struct Holder {
   enum class Kind : char { kRoot = 'r', kChild = 'c', kLookup = 'l' };
   Kind kind = Kind::kRoot;
@@ -102,6 +102,19 @@ class StateKeys {
 
   std::string prefix_;
 };
+
+// The length of what scans of a key's table begin with: children of one root, subscribers or users
+// of one row. 0 for a table that is not scanned in parts.
+inline size_t scanned_prefix(std::string_view key) {
+  constexpr size_t kLetter = sizeof(uint16_t);
+  if (key.size() <= kLetter) return 0;
+  const char table = key[kLetter];
+  if (table != 'c' && table != 's' && table != 'e') return 0;
+  const size_t text = kLetter + 1 + (table == 'c' ? 0 : sizeof(model::BindingId));
+  if (key.size() < text + sizeof(uint16_t)) return 0;
+  const size_t length = text + sizeof(uint16_t) + ByteReader(key.substr(text)).integer<uint16_t>();
+  return length <= key.size() ? length : 0;
+}
 
 // Reads the holder back from an edge's key, of which `prefix` bytes are edges(target, key).
 inline Holder parse_edge(std::string_view edge, size_t prefix) {

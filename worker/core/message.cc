@@ -16,8 +16,9 @@ void append_header(std::string& out, const Message& message) {
 // A Lookup without a row is knowledge that must survive compaction. A Row or Child without one is a
 // deletion that need not, and neither need a question that was answered long ago.
 bool is_tombstone(const Message& message) {
-  return !message.row && (message.kind == MessageKind::kRow || message.kind == MessageKind::kChild ||
-                          message.kind == MessageKind::kRepeat);
+  return !message.row &&
+         (message.kind == MessageKind::kRow || message.kind == MessageKind::kChild ||
+          message.kind == MessageKind::kRepeat);
 }
 
 std::string encode_key(const Message& message) {
@@ -91,9 +92,10 @@ Result<Message> decode(std::string_view key, std::optional<std::string_view> val
       if (!keys.ok() || !values.ok()) break;
       return message;
   }
-  return fail(ErrorCode::kMalformed,
-              fmt::format("not a message of the document log: key of {} bytes, value of {}, kind {}",
-                          key.size(), value ? value->size() : 0, static_cast<int>(message.kind)));
+  return fail(
+      ErrorCode::kMalformed,
+      fmt::format("not a message of the document log: key of {} bytes, value of {}, kind {}",
+                  key.size(), value ? value->size() : 0, static_cast<int>(message.kind)));
 }
 
 }  // namespace searchsync::worker

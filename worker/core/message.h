@@ -3,8 +3,8 @@
 // The messages of the document log, and their form as Kafka records.
 //
 // Each has a compaction key: the newest record of a key is enough to restore the state. A receiver
-// keeps the last position of a key and drops what is older; and since compaction would keep just that
-// late record, the receiver has the newer one said again behind it.
+// keeps the last position of a key and drops what is older; and since compaction would keep just
+// that late record, the receiver has the newer one said again behind it.
 
 #include <compare>
 #include <cstdint>
@@ -20,9 +20,9 @@ namespace searchsync::worker {
 
 using model::BindingId;
 
-// Orders the changes of one key. Of a Row: the source's epoch and its position there (a log sequence
-// number, or an offset). Of a Child or Lookup: 0 and one more than the offset, in its owner's
-// partition of the document log, that caused it.
+// Orders the changes of one key. Of a Row: the source's epoch and its position there (a log
+// sequence number, or an offset). Of a Child or Lookup: 0 and one more than the offset, in its
+// owner's partition of the document log, that caused it.
 struct Position {
   uint64_t epoch = 0;
   uint64_t value = 0;
@@ -30,8 +30,8 @@ struct Position {
 };
 
 enum class MessageKind : char {
-  kRow = 'R',        // a row of a source, to its owner: the partition of hash(binding, key)
-  kChild = 'C',      // from a row's owner to the partition of a root it belongs to; or its retraction
+  kRow = 'R',    // a row of a source, to its owner: the partition of hash(binding, key)
+  kChild = 'C',  // from a row's owner to the partition of a root it belongs to; or its retraction
   kSubscribe = 'S',  // to a row's owner: tell `subscriber` this row, now and at each change
   kLookup = 'L',     // from a row's owner to a subscribed partition; without a row: it is absent
   kRepeat = 'P',     // to a row's owner: say again what the child is to this root
@@ -43,14 +43,14 @@ inline constexpr size_t kKeyBytesMax = 512;
 
 struct Message {
   MessageKind kind = MessageKind::kRow;
-  BindingId binding = 0;           // all but kLead
-  uint8_t side = 0;                // kChild, kRepeat: which of the binding's sides
-  std::string_view key;            // of the row; all but kLead
-  std::string_view root;           // kChild, kRepeat: the root's key
-  Partition subscriber;            // kSubscribe
-  Generation leader;               // kLead
-  Position position;               // kRow, kChild, kLookup
-  uint64_t changed_at_us = 0;      // when the source committed it, microseconds since 1970; 0: unknown
+  BindingId binding = 0;       // all but kLead
+  uint8_t side = 0;            // kChild, kRepeat: which of the binding's sides
+  std::string_view key;        // of the row; all but kLead
+  std::string_view root;       // kChild, kRepeat: the root's key
+  Partition subscriber;        // kSubscribe
+  Generation leader;           // kLead
+  Position position;           // kRow, kChild, kLookup
+  uint64_t changed_at_us = 0;  // when the source committed it, microseconds since 1970; 0: unknown
   std::optional<std::string_view> row;  // canonical JSON object; kRow, kChild, kLookup
 };
 

@@ -18,15 +18,15 @@ enum class Rebuild : uint8_t {
 
 // How far a partition has come.
 struct Progress {
-  Offset applied;             // the next offset to apply
+  Offset applied;  // the next offset to apply
   Generation leader{1};
   uint64_t next_batch = 1;
-  int64_t began_ms = 0;       // when the fold began, at the start of the log
-  int64_t newest_ms = 0;      // up to when it has applied all there was
-  bool whole = true;          // no record was missing so far: nothing had been compacted
-  Offset silent_until;        // end of the first pass
+  int64_t began_ms = 0;   // when the fold began, at the start of the log
+  int64_t newest_ms = 0;  // up to when it has applied all there was
+  bool whole = true;      // no record was missing so far: nothing had been compacted
+  Offset silent_until;    // end of the first pass
   Rebuild rebuild = Rebuild::kNone;
-  std::string rebuild_cursor; // the last root that was written
+  std::string rebuild_cursor;  // the last root that was written
 };
 
 // log: the identity of the log.

@@ -23,7 +23,8 @@ bool shown(const json& row, Generation generation) {
 }  // namespace
 
 model::Pipeline make_pipeline(Generation generation) {
-  const auto type = generation == Generation(1) ? model::FieldType::kAuto : model::FieldType::kNumber;
+  const auto type =
+      generation == Generation(1) ? model::FieldType::kAuto : model::FieldType::kNumber;
   const std::vector<model::SourceBinding> bindings = {
       binding("run", model::RootRelation{}, {{"id", "id"}, {"name", "name"}, {"n", "n", type}}),
       binding("owner", model::LookupRelation{.of = "root", .from = {"owner"}},
@@ -61,7 +62,9 @@ std::map<std::string, json> join(Rows rows, Generation generation) {
     if (key.is_null() || !rows[table].contains(key.get<int>())) return nullptr;
     return rows[table][key.get<int>()];
   };
-  const auto of = [](const json& r, const char* column) { return r.is_null() ? json() : r[column]; };
+  const auto of = [](const json& r, const char* column) {
+    return r.is_null() ? json() : r[column];
+  };
   std::map<std::string, json> documents;
   for (const auto& [key, run] : rows["run"]) {
     const json owner = row("owner", run["owner"]);
@@ -104,7 +107,9 @@ std::map<std::string, json> join(Rows rows, Generation generation) {
 }
 
 std::vector<Change> make_history(std::mt19937_64& rng, Rows& rows) {
-  const auto below = [&rng](int bound) { return std::uniform_int_distribution<int>(0, bound - 1)(rng); };
+  const auto below = [&rng](int bound) {
+    return std::uniform_int_distribution<int>(0, bound - 1)(rng);
+  };
   const auto some = [&](int count) { return below(count + 1) == 0 ? json() : json(below(count)); };
   const std::vector<std::string> tables = {"run", "owner", "team", "bug", "peer"};
   std::vector<Change> history;
@@ -116,9 +121,10 @@ std::vector<Change> make_history(std::mt19937_64& rng, Rows& rows) {
     if (below(5) == 0) {
       rows[change.table].erase(change.key);
     } else {
-      change.row = {{"id", change.key},
-                    {"name", below(4) == 0 ? "same" : change.table + "@" + std::to_string(position)},
-                    {"n", below(8) == 0 ? json("none") : json(position)}};
+      change.row = {
+          {"id", change.key},
+          {"name", below(4) == 0 ? "same" : change.table + "@" + std::to_string(position)},
+          {"n", below(8) == 0 ? json("none") : json(position)}};
       if (change.table == "run") change.row["owner"] = some(3);
       if (change.table == "owner") change.row["team"] = some(2);
       if (change.table == "bug") change.row.update({{"run", some(4)}, {"assignee", some(3)}});

@@ -1,22 +1,22 @@
-// Random histories of rows flow through partitioned logs, workers that crash, lose their state, go on
-// from an older one, wake up as zombies and send everything twice, into indices that only know external
-// versions; the log is compacted behind them. Part-way a second generation starts to rebuild from the
-// beginning of the log, silently, until a Lead record in each partition hands it the duty to send;
-// sometimes another record hands it back. When all is quiet both indices must equal a join computed
-// straight from the final rows; and at no time are two documents written with one version. At last
-// everything is compacted that may be, and a third generation, built from what is left, must equal
-// the join too.
+// Random histories of rows flow through partitioned logs, workers that crash, lose their state, go
+// on from an older one, wake up as zombies and send everything twice, into indices that only know
+// external versions; the log is compacted behind them. Part-way a second generation starts to
+// rebuild from the beginning of the log, silently, until a Lead record in each partition hands it
+// the duty to send; sometimes another record hands it back. When all is quiet both indices must
+// equal a join computed straight from the final rows; and at no time are two documents written with
+// one version. At last everything is compacted that may be, and a third generation, built from what
+// is left, must equal the join too.
 //
-// Time is counted in days. One ends when all that was decided before it began has been sent, applied
-// and committed, and every worker has caught up with it: so nothing is late by two days. Compaction
-// may remove what is older than kLagDays.
+// Time is counted in days. One ends when all that was decided before it began has been sent,
+// applied and committed, and every worker has caught up with it: so nothing is late by two days.
+// Compaction may remove what is older than kLagDays.
 //
 // SEED=n replays one history, RUNS=n sets how many are tried.
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <fmt/core.h>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -110,7 +110,9 @@ class World {
   size_t below(size_t bound) { return std::uniform_int_distribution<size_t>(0, bound - 1)(rng); }
   bool chance(double probability) { return std::bernoulli_distribution(probability)(rng); }
   // The step at which the day that many before this one began.
-  uint64_t days_ago(size_t days) const { return days < days_.size() ? days_.rbegin()[static_cast<ptrdiff_t>(days)] : 0; }
+  uint64_t days_ago(size_t days) const {
+    return days < days_.size() ? days_.rbegin()[static_cast<ptrdiff_t>(days)] : 0;
+  }
   void append(Partition partition, EncodedMessage message) {
     logs[static_cast<size_t>(partition.get())].push_back({std::move(message), step});
   }
@@ -154,7 +156,8 @@ void World::route(const Change& change) {
     BindingId id = 0;
     while (pipeline_.binding(id).name != name) ++id;
     const std::string key = std::to_string(change.key), row = change.row.dump();
-    Message message{.kind = MessageKind::kRow, .binding = id, .key = key, .position = {0, change.position}};
+    Message message{
+        .kind = MessageKind::kRow, .binding = id, .key = key, .position = {0, change.position}};
     if (!change.row.is_null()) message.row = row;
     const auto to = partition_of(id, key, kPartitions);
     append(to, encode(message));
@@ -192,7 +195,8 @@ void World::end_day() {
   if (heard && step > began) days_.push_back(step);
 }
 
-// Of the records older than min.compaction.lag.ms keeps the newest of each key. A deletion stays for delete.retention.ms after the first time that it was all that was left.
+// Of the records older than min.compaction.lag.ms keeps the newest of each key. A deletion stays
+// for delete.retention.ms after the first time that it was all that was left.
 void World::compact(std::vector<LogEntry>& log, size_t most) {
   std::map<std::string, LogEntry*> newest;
   for (size_t i = 0; i < most && log[i].appended < days_ago(kLagDays); ++i) {
@@ -281,7 +285,8 @@ void Group::read(size_t partition) {
                        .timestamp_ms = static_cast<int64_t>(log[at].appended)});
   }
   if (records.empty()) {
-    member.worker->reached(Offset(static_cast<int64_t>(log.size())), static_cast<int64_t>(world_.step));
+    member.worker->reached(Offset(static_cast<int64_t>(log.size())),
+                           static_cast<int64_t>(world_.step));
   } else {
     take(member, member.worker->apply(records));
   }
@@ -300,7 +305,8 @@ void Group::perform(const Effect& effect) {
   }
 }
 
-// Sends of one worker keep their order (one idempotent producer); writes overtake each other freely.
+// Sends of one worker keep their order (one idempotent producer); writes overtake each other
+// freely.
 void Group::perform_one(Member& member, bool faults) {
   std::vector<size_t> pool;
   bool send_seen = false;
@@ -308,8 +314,10 @@ void Group::perform_one(Member& member, bool faults) {
     if (member.under_way[i].is_send() && std::exchange(send_seen, true)) continue;
     pool.push_back(i);
   }
-  const auto chosen = member.under_way.begin() + static_cast<ptrdiff_t>(pool[world_.below(pool.size())]);
-  if (const auto* write = std::get_if<Write>(&chosen->what); write && faults && world_.chance(0.1)) {
+  const auto chosen =
+      member.under_way.begin() + static_cast<ptrdiff_t>(pool[world_.below(pool.size())]);
+  if (const auto* write = std::get_if<Write>(&chosen->what);
+      write && faults && world_.chance(0.1)) {
     // Pushed back: built again, later.
     auto again = member.worker->rewrite(chosen->batch, write->root, write->changed_at_us);
     if (again) {
@@ -387,7 +395,8 @@ bool Group::quiet() const {
   for (size_t p = 0; p < kPartitions && !retired_; ++p) {
     const auto& member = members_[p];
     if (!member.under_way.empty() || member.worker->fanning_out()) return false;
-    if (member.worker->committable().get() < static_cast<int64_t>(world_.logs[p].size())) return false;
+    if (member.worker->committable().get() < static_cast<int64_t>(world_.logs[p].size()))
+      return false;
   }
   return true;
 }

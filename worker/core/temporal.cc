@@ -12,8 +12,12 @@ namespace {
 constexpr int64_t kDaySeconds = 86'400;
 constexpr int64_t kNanos = 1'000'000'000;
 
-int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a ^ b) < 0 ? 1 : 0); }
-int64_t floor_mod(int64_t a, int64_t b) { return (a % b + b) % b; }
+int64_t floor_div(int64_t a, int64_t b) {
+  return a / b - (a % b != 0 && (a ^ b) < 0 ? 1 : 0);
+}
+int64_t floor_mod(int64_t a, int64_t b) {
+  return (a % b + b) % b;
+}
 
 struct Civil {
   int64_t year = 0;
@@ -95,7 +99,8 @@ struct Clock {
 
 // "10:30:00.5", of which seconds and fraction may be missing.
 bool take_clock(std::string_view& text, Clock& clock) {
-  if (!take_digits(text, 2, clock.hour) || !take(text, ':') || !take_digits(text, 2, clock.minute)) {
+  if (!take_digits(text, 2, clock.hour) || !take(text, ':') ||
+      !take_digits(text, 2, clock.minute)) {
     return false;
   }
   if (take(text, ':') && !take_digits(text, 2, clock.second)) return false;
@@ -134,7 +139,9 @@ bool is_zero(std::string_view number) {
 
 }  // namespace
 
-void append_date(int64_t days, std::string& out) { out += append_civil(days, out); }
+void append_date(int64_t days, std::string& out) {
+  out += append_civil(days, out);
+}
 
 void append_timestamp(int64_t micros, Zone zone, std::string& out) {
   append_instant(floor_div(micros, 1'000'000), floor_mod(micros, 1'000'000) * 1'000, zone, out);

@@ -73,22 +73,34 @@ void append_unescaped(std::string_view text, std::string& out) {
       continue;
     }
     switch (text[++i]) {
-      case 'b': out += '\b'; break;
-      case 'f': out += '\f'; break;
-      case 'n': out += '\n'; break;
-      case 'r': out += '\r'; break;
-      case 't': out += '\t'; break;
+      case 'b':
+        out += '\b';
+        break;
+      case 'f':
+        out += '\f';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      case 'r':
+        out += '\r';
+        break;
+      case 't':
+        out += '\t';
+        break;
       case 'u': {
         uint32_t code = read_hex4(text, i + 1);
         i += 4;
-        if (code >= 0xd800 && code < 0xdc00 && text.substr(std::min(i + 1, text.size()), 2) == "\\u") {
+        if (code >= 0xd800 && code < 0xdc00 &&
+            text.substr(std::min(i + 1, text.size()), 2) == "\\u") {
           code = 0x10000 + ((code - 0xd800) << 10) + (read_hex4(text, i + 3) - 0xdc00);
           i += 6;
         }
         append_utf8(out, code);
         break;
       }
-      default: out += text[i];
+      default:
+        out += text[i];
     }
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-// The columns that are kept of a row, in the order of its binding's slots, each as a fragment of JSON.
+// The columns that are kept of a row, in the order of its binding's slots, each as a fragment of
+// JSON.
 
 #include <memory>
 #include <string>
@@ -26,15 +27,15 @@ class TupleView {
 };
 
 // The text by which rows are found, from fragments of JSON: a string's content, a number's digits.
-// Several columns are joined by the byte 0x1f. Returns false, with `out` undefined, if one of them is
-// null or missing, or if the text is longer than any row's key.
+// Several columns are joined by the byte 0x1f. Returns false, with `out` undefined, if one of them
+// is null or missing, or if the text is longer than any row's key.
 bool key_text(const TupleView& tuple, const std::vector<model::Slot>& slots, std::string& out);
 
 // Appends one of several columns to a key text. False as append_scalar_text().
 bool append_key_part(std::string_view fragment, size_t index, size_t columns, std::string& out);
 
-// Appends the content of one JSON scalar to `out`: a string without quotes and escapes, anything else
-// as it stands. False if it is null, missing, or no scalar.
+// Appends the content of one JSON scalar to `out`: a string without quotes and escapes, anything
+// else as it stands. False if it is null, missing, or no scalar.
 bool append_scalar_text(std::string_view fragment, std::string& out);
 
 // Cuts rows down to the slots of one binding. Keeps buffers between calls; not thread-safe.

@@ -27,7 +27,8 @@ Offset PartitionWorker::start(const LogState& log) {
   oldest_usable_ms_ = log.oldest_usable_ms;
   if (!load(log)) {
     store_.clear();
-    at_ = {.began_ms = log.now_ms, .silent_until = log.committed == Offset(0) ? log.end : Offset(0)};
+    at_ = {.began_ms = log.now_ms,
+           .silent_until = log.committed == Offset(0) ? log.end : Offset(0)};
   }
   forget_what_others_finished();
   advance_rebuild();
@@ -74,11 +75,11 @@ std::vector<Work> PartitionWorker::resume() {
     return true;
   });
   for (auto& [number, pending] : pendings) {
-    Work work{.batch = number,
-              .sends = std::move(pending.sends),
-              .refused = std::move(pending.refused)};
+    Work work{
+        .batch = number, .sends = std::move(pending.sends), .refused = std::move(pending.refused)};
     for (const auto& touch : pending.writes) {
-      if (auto again = write(touch.root, touch.changed_at_us)) work.writes.push_back(std::move(*again));
+      if (auto again = write(touch.root, touch.changed_at_us))
+        work.writes.push_back(std::move(*again));
     }
     batches_.push_back({number, pending.since, pending.last, work.pieces()});
     all.push_back(std::move(work));
@@ -126,13 +127,14 @@ bool PartitionWorker::is_usable(const LogRecord& record) {
     append_timestamp(ms * 1000, Zone::kUtc, text);
     return text;
   };
-  halted_ = Error{ErrorCode::kUnsupported,
-                  fmt::format("document log partition {}: the message at offset {} is of {}, and work "
-                              "from before {} cannot be taken up any more: compaction may have removed "
-                              "what it needs. Build the index anew from its sources, with a new "
-                              "document log",
-                              options_.partition.get(), record.offset.get(), iso(record.timestamp_ms),
-                              iso(oldest_usable_ms_))};
+  halted_ =
+      Error{ErrorCode::kUnsupported,
+            fmt::format("document log partition {}: the message at offset {} is of {}, and work "
+                        "from before {} cannot be taken up any more: compaction may have removed "
+                        "what it needs. Build the index anew from its sources, with a new "
+                        "document log",
+                        options_.partition.get(), record.offset.get(), iso(record.timestamp_ms),
+                        iso(oldest_usable_ms_))};
   return false;
 }
 
@@ -147,10 +149,11 @@ void PartitionWorker::apply(const LogRecord& record, Effects& effects, Work& wor
   if (silent) at_.rebuild = Rebuild::kFolding;
   const auto refuse = [&](const Error& error) {
     if (done) return;
-    work.refused.push_back({.offset = record.offset,
-                            .reason = error.message,
-                            .key = std::string(record.key),
-                            .value = record.value.transform([](auto v) { return std::string(v); })});
+    work.refused.push_back(
+        {.offset = record.offset,
+         .reason = error.message,
+         .key = std::string(record.key),
+         .value = record.value.transform([](auto v) { return std::string(v); })});
   };
   auto message = decode(record.key, record.value, record.meta);
   if (!message) return refuse(message.error());
@@ -234,9 +237,13 @@ std::optional<Write> PartitionWorker::write(std::string_view root, uint64_t chan
   Write made{.root = std::string(root), .changed_at_us = changed_at_us};
   std::string document;
   switch (builder_.build(root, fold_, document)) {
-    case Built::kWaiting: return std::nullopt;
-    case Built::kNone: break;
-    case Built::kDocument: made.document = std::move(document); break;
+    case Built::kWaiting:
+      return std::nullopt;
+    case Built::kNone:
+      break;
+    case Built::kDocument:
+      made.document = std::move(document);
+      break;
   }
   made.version = document_version(options_.generation, Offset(at_.applied.get() - 1));
   return made;
@@ -259,8 +266,8 @@ void PartitionWorker::acknowledge(uint64_t batch, size_t pieces) {
   close_batches();
 }
 
-// Forgets finished batches, in order: were a later one forgotten first, a crash would send the earlier
-// one's messages again behind the later one's, and compaction would keep the older.
+// Forgets finished batches, in order: were a later one forgotten first, a crash would send the
+// earlier one's messages again behind the later one's, and compaction would keep the older.
 void PartitionWorker::close_batches() {
   while (!batches_.empty() && batches_.front().pieces == 0) {
     store_.erase(keys_.pending(batches_.front().number));

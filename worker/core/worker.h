@@ -3,9 +3,10 @@
 // One partition of the document log, from its messages to the documents written: what to send, what
 // to write, what is still under way, and how far the log may be committed.
 //
-// Pure: no clock, no socket, no thread. The caller performs the work it is given, in any order except
-// that sends keep theirs, tells when each piece is done, and commits no further than committable().
-// After a crash the work that was not done is given out again; doing it twice is harmless.
+// Pure: no clock, no socket, no thread. The caller performs the work it is given, in any order
+// except that sends keep theirs, tells when each piece is done, and commits no further than
+// committable(). After a crash the work that was not done is given out again; doing it twice is
+// harmless.
 
 #include <cstdint>
 #include <deque>
@@ -48,7 +49,8 @@ struct Refused {
   std::optional<std::string> value;
 };
 
-// What one step causes. Each send, write and refusal is one piece: acknowledge(batch) when it is done.
+// What one step causes. Each send, write and refusal is one piece: acknowledge(batch) when it is
+// done.
 struct Work {
   uint64_t batch = 0;
   std::vector<Send> sends;
@@ -91,13 +93,13 @@ class PartitionWorker {
   // Applies records, in order of offset; commits the store. If that halts the worker, the rest of
   // them is not applied.
   Work apply(std::span<const LogRecord> records);
-  // At `at_ms` there was no record before `position` that apply() has not been given: says how fresh
-  // the state is where nothing happens, and passes what compaction has taken from the end.
+  // At `at_ms` there was no record before `position` that apply() has not been given: says how
+  // fresh the state is where nothing happens, and passes what compaction has taken from the end.
   void reached(Offset position, int64_t at_ms);
   // Touches some more documents of a change that concerns many. Nothing if there is none.
   std::optional<Work> fan_out(size_t limit);
-  // Builds again a document whose write of `batch` was pushed back. The piece stays the same one: it
-  // is still to be acknowledged, unless nothing is returned.
+  // Builds again a document whose write of `batch` was pushed back. The piece stays the same one:
+  // it is still to be acknowledged, unless nothing is returned.
   std::optional<Write> rewrite(uint64_t batch, std::string_view root, uint64_t changed_at_us);
 
   void acknowledge(uint64_t batch, size_t pieces = 1);
@@ -108,8 +110,9 @@ class PartitionWorker {
   size_t batches_under_way() const { return batches_.size(); }
   bool fanning_out() const { return !fan_outs_.empty() || at_.rebuild == Rebuild::kWriting; }
   Generation leader() const { return at_.leader; }
-  // Why nothing more may be applied, if so: a record that is still to be done is older than what can
-  // be used. What was given out may be finished and committed. Only a new document log mends it.
+  // Why nothing more may be applied, if so: a record that is still to be done is older than what
+  // can be used. What was given out may be finished and committed. Only a new document log mends
+  // it.
   const std::optional<Error>& halted() const { return halted_; }
 
  private:

@@ -72,11 +72,11 @@ void BulkLane::submit(Batch batch, Clock::time_point now) {
 }
 
 void BulkLane::check(Clock::time_point now) {
-  checking_ = client_.submit(elastic::exists_request(options_.index, options_.check_every),
-                             [queue = arrived_, now](http::Completion completion) {
-                               queue->push_always(
-                                   {{}, std::move(completion.response), now, Clock::now()});
-                             });
+  checking_ =
+      client_.submit(elastic::exists_request(options_.index, options_.check_every),
+                     [queue = arrived_, now](http::Completion completion) {
+                       queue->push_always({{}, std::move(completion.response), now, Clock::now()});
+                     });
 }
 
 // Whoever may write need not be allowed to look: 403 is no trouble.

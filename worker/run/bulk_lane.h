@@ -48,8 +48,8 @@ class BulkLane {
     size_t documents_max = 1000;  // of one request
     size_t bytes_max = 5 << 20;   // of one request
     std::chrono::milliseconds delay{5};
-    int requests_max = 2;                       // in flight
-    std::chrono::milliseconds timeout{60'000};  // of one request; shorter than index.gc_deletes
+    int requests_max = 2;                          // in flight
+    std::chrono::milliseconds timeout{60'000};     // of one request; shorter than index.gc_deletes
     std::chrono::milliseconds check_every{5'000};  // while nothing is written
   };
 
@@ -104,7 +104,7 @@ class BulkLane {
   Backoff backoff_;
   Batch gathered_;
   std::deque<Batch> waiting_;  // to be sent again
-  int in_flight_ = 0;  // of documents
+  int in_flight_ = 0;          // of documents
   bool checking_ = false;
   Clock::time_point next_check_;
   std::string trouble_;

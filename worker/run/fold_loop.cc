@@ -24,7 +24,8 @@ constexpr milliseconds kStillMember{20'000};  // blocked longer than this, parti
 constexpr milliseconds kFinish{10'000};
 constexpr Backoff::Options kPushedBack{.first = milliseconds(50), .longest = milliseconds(5'000)};
 
-// The document log keeps what compaction may take for a week; a day of it is left for the work itself.
+// The document log keeps what compaction may take for a week; a day of it is left for the work
+// itself.
 constexpr milliseconds kLongestOutage = std::chrono::days(6);
 
 int64_t milliseconds_now() {
@@ -129,11 +130,10 @@ Result<void> FoldLoop::read(milliseconds timeout) {
       apply(partition, std::exchange(records, {}), newest_ms);
       partition = message->partition;
     }
-    records.push_back(
-        {.offset = message->offset,
-         .key = message->key.value_or(std::string_view()),
-         .value = message->value,
-         .meta = message->value ? std::nullopt : message->header(kMetaHeader.data()),
+    records.push_back({.offset = message->offset,
+                       .key = message->key.value_or(std::string_view()),
+                       .value = message->value,
+                       .meta = message->value ? std::nullopt : message->header(kMetaHeader.data()),
                        .timestamp_ms = message->timestamp_ms});
     newest_ms = message->timestamp_ms;
   }
@@ -200,12 +200,12 @@ Result<kafka::StartOffset> FoldLoop::assign(Partition partition) {
                                .partitions = settings_.partitions,
                                .generation = settings_.generation},
       *assigned.store);
-  const auto from = assigned.worker->start(
-      {.identity = settings_.document_log,
-       .committed = assigned.committed,
-       .end = ends.high,
-       .now_ms = milliseconds_now(),
-       .oldest_usable_ms = milliseconds_now() - kLongestOutage.count()});
+  const auto from =
+      assigned.worker->start({.identity = settings_.document_log,
+                              .committed = assigned.committed,
+                              .end = ends.high,
+                              .now_ms = milliseconds_now(),
+                              .oldest_usable_ms = milliseconds_now() - kLongestOutage.count()});
   log::info("document log {} partition {}: assigned, state at {}, committed {}, end {}",
             settings_.document_log, partition.get(), from.get(), assigned.committed.get(),
             ends.high.get());
@@ -357,8 +357,8 @@ void FoldLoop::commit(kafka::CommitMode mode) {
   if (auto done = consumer_->commit(offsets, mode); !done) on_commit_failed(done.error());
 }
 
-// What is not committed is done again by whoever comes next: a delay, not a loss. But as long as the
-// partitions are ours all is committed again, for there may be no further message to do it.
+// What is not committed is done again by whoever comes next: a delay, not a loss. But as long as
+// the partitions are ours all is committed again, for there may be no further message to do it.
 void FoldLoop::on_commit_failed(const Error& error) {
   const auto level = error.code == ErrorCode::kFenced ? log::Level::kDebug : log::Level::kWarning;
   log::write(level, "document log {}: commit failed: {}",

@@ -266,7 +266,8 @@ void RouteLoop::commit(kafka::CommitMode mode) {
   if (auto done = consumer_->commit(offsets, mode); !done) on_commit_failed(done.error());
 }
 
-// As long as the partitions are ours all is committed again: there may be no further record to do it.
+// As long as the partitions are ours all is committed again: there may be no further record to do
+// it.
 void RouteLoop::on_commit_failed(const Error& error) {
   const auto level = error.code == ErrorCode::kFenced ? log::Level::kDebug : log::Level::kWarning;
   log::write(level, "sources: commit failed: {}", fmt::make_format_args(error.message));

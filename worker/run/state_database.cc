@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
@@ -21,6 +22,18 @@ namespace {
 rocksdb::Slice slice(std::string_view text) {
   return {text.data(), text.size()};
 }
+
+// Lets a scan leave out what surely has none of its keys, by the filters.
+class ScannedPrefix : public rocksdb::SliceTransform {
+ public:
+  const char* Name() const override { return "searchsync.ScannedPrefix"; }
+  bool InDomain(const rocksdb::Slice& key) const override {
+    return scanned_prefix(key.ToStringView()) > 0;
+  }
+  rocksdb::Slice Transform(const rocksdb::Slice& key) const override {
+    return {key.data(), scanned_prefix(key.ToStringView())};
+  }
+};
 
 rocksdb::WriteOptions without_log() {
   rocksdb::WriteOptions options;
@@ -178,7 +191,7 @@ class PartitionStore : public Store {
 void PartitionStore::scan(std::string_view prefix, std::string_view after,
                           FunctionRef<bool(std::string_view, std::string_view)> visit) {
   rocksdb::ReadOptions options;
-  options.auto_prefix_mode = false;
+  options.total_order_seek = scanned_prefix(prefix) != prefix.size();
   std::string end(prefix);
   while (!end.empty() && end.back() == '\xff') end.pop_back();
   CHECK(!end.empty());
@@ -233,6 +246,7 @@ Result<std::unique_ptr<StateDatabase>> StateDatabase::open(const std::string& fo
   rocks.max_open_files = 256;
   rocks.compression = rocksdb::kLZ4Compression;
   rocks.level_compaction_dynamic_level_bytes = true;
+  rocks.prefix_extractor = std::make_shared<ScannedPrefix>();
   rocks.memtable_whole_key_filtering = true;
   rocks.memtable_prefix_bloom_size_ratio = 0.05;
   rocks.keep_log_file_num = 2;
@@ -242,6 +256,9 @@ Result<std::unique_ptr<StateDatabase>> StateDatabase::open(const std::string& fo
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(options.memory_bytes / 3);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  // In pieces, so that a small cache holds the part in use of a large state's filters and indices.
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
   table.cache_index_and_filter_blocks = true;
   rocks.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   auto impl = std::make_unique<Impl>(options.memory_bytes / 3);

@@ -50,13 +50,16 @@ TEST_F(StateDatabaseTest, ReadsLikeAMap) {
   SCOPED_TRACE(seed);
   std::mt19937_64 rng(seed);
   const auto below = [&rng](uint64_t bound) { return rng() % bound; };
-  const std::string own = StateKeys(Partition(7)).all();
+  const StateKeys keys(Partition(7));
+  const std::string own = keys.all();
   auto store = database_->partition(Partition(7));
   MemoryStore model;
   for (int step = 0; step < 4000; ++step) {
-    const std::string key =
-        own + std::string(1, static_cast<char>('a' + below(3))) + std::to_string(below(40));
-    switch (below(8)) {
+    const std::string root = "root" + std::to_string(below(5));
+    const std::string name = std::to_string(below(40));
+    const std::string key = below(2) == 0 ? own + static_cast<char>('a' + below(3)) + name
+                                          : keys.child(root, 1, 0, name);
+    switch (below(9)) {
       case 0:
       case 1:
       case 2: {
@@ -71,12 +74,21 @@ TEST_F(StateDatabaseTest, ReadsLikeAMap) {
         break;
       case 4:
         store->commit();
+        if (below(20) == 0) {
+          ASSERT_TRUE(database_->flush());
+        }
         break;
       case 5: {
         const std::string prefix = key.substr(0, own.size() + 1 + below(2));
         const std::string after = below(2) == 0 ? std::string() : key;
         ASSERT_EQ(scan(*store, prefix, after), scan(model, prefix, after));
         ASSERT_EQ(scan(*store, prefix, after, 2), scan(model, prefix, after, 2));
+        break;
+      }
+      case 6: {
+        const std::string after = below(2) == 0 ? std::string() : keys.child(root, 1, 0, name);
+        ASSERT_EQ(scan(*store, keys.children(root), after),
+                  scan(model, keys.children(root), after));
         break;
       }
       default: {
