@@ -51,7 +51,10 @@ struct Record {
 
 std::string envelope(std::string_view table, size_t lsn, std::string_view after) {
   return fmt::format(
-      R"({{"before":null,"after":{},"source":{{"version":"0.1.0","connector":"postgresql","name":"db","ts_ms":1700000000000,"ts_us":1700000000000000,"snapshot":"false","db":"db","schema":"public","table":"{}","txId":7,"lsn":{},"epoch":1}},"op":"c","ts_ms":1700000000001}})",
+      R"({{"before":null,"after":{},"source":{{"version":"0.1.0","connector":"postgresql",)"
+      R"("name":"db","ts_ms":1700000000000,"ts_us":1700000000000000,"snapshot":"false",)"
+      R"("db":"db","schema":"public","table":"{}","txId":7,"lsn":{},"epoch":1}},)"
+      R"("op":"c","ts_ms":1700000000001}})",
       after, table, lsn);
 }
 
@@ -80,11 +83,12 @@ Load flat(size_t documents) {
   for (size_t i = 0; i < documents; ++i) {
     load.records.push_back(
         {0, fmt::format(R"({{"id":{}}})", i),
-         envelope(
-             "run", i + 1,
-             fmt::format(
-                 R"({{"id":{},"name":"auth_login_test_{}","status":"FAILED","owner":{},"created_at":"2024-01-15T10:30:00.123456Z","duration":"12.50","platform":"linux-x64","log":"{}"}})",
-                 i, i % 1000, i % 500, kText))});
+         envelope("run", i + 1,
+                  fmt::format(
+                      R"({{"id":{},"name":"auth_login_test_{}","status":"FAILED",)"
+                      R"("owner":{},"created_at":"2024-01-15T10:30:00.123456Z","duration":"12.50",)"
+                      R"("platform":"linux-x64","log":"{}"}})",
+                      i, i % 1000, i % 500, kText))});
   }
   return load;
 }
@@ -116,9 +120,9 @@ Load joined(size_t documents) {
     }
   }
   for (size_t i = 0; i < documents; ++i) {
-    std::string after = fmt::format(
-        R"({{"id":{},"name":"auth_login_test_{}","status":"FAILED","created_at":"2024-01-15T10:30:00.123456Z","log":"{}")",
-        i, i % 1000, kText);
+    std::string after = fmt::format(R"({{"id":{},"name":"auth_login_test_{}","status":"FAILED",)"
+                                    R"("created_at":"2024-01-15T10:30:00.123456Z","log":"{}")",
+                                    i, i % 1000, kText);
     for (size_t b = 0; b < lookups.size(); ++b)
       after += fmt::format(R"(,"{}_id":{})", lookups[b], (i * (b + 3)) % 500);
     load.records.push_back(
@@ -169,6 +173,17 @@ void measure(std::string_view name, const Load& load, const std::string& folder)
   worker.start({.identity = "bench", .committed = Offset(0), .end = Offset(0)});
   size_t at = 0, messages = 0, writes = 0, bytes = 0;
   std::string body;
+  const auto write = [&](const Work& work) {
+    body.clear();
+    for (const auto& touch : work.touched) {
+      const auto made = worker.write(touch.root, touch.changed_at_us);
+      if (!made) continue;
+      elastic::append_index(body, made->root, made->version, made->document.value_or("{}"));
+      ++writes;
+    }
+    bytes += body.size();
+    if (work.pieces() > 0) worker.acknowledge(work.batch, work.pieces());
+  };
   while (at < log.size()) {
     std::vector<LogRecord> records;
     const size_t end = std::min(log.size(), at + kBatch);
@@ -181,17 +196,8 @@ void measure(std::string_view name, const Load& load, const std::string& folder)
     for (size_t i = at; i < end; ++i) log[i] = {};
     at = end;
     for (auto& send : work.sends) log.push_back(std::move(send.message));
-    body.clear();
-    for (const auto& write : work.writes) {
-      elastic::append_index(body, write.root, write.version, write.document.value_or("{}"));
-    }
-    writes += work.writes.size();
-    bytes += body.size();
-    if (work.pieces() > 0) worker.acknowledge(work.batch, work.pieces());
-    while (auto more = worker.fan_out(200)) {
-      writes += more->writes.size();
-      if (more->pieces() > 0) worker.acknowledge(more->batch, more->pieces());
-    }
+    write(work);
+    while (auto more = worker.fan_out(200)) write(*more);
   }
   const double folded = cpu_seconds();
   CHECK(writes >= load.documents, "{} of {} documents written", writes, load.documents);

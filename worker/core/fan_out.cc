@@ -7,11 +7,6 @@
 namespace searchsync::worker {
 namespace {
 
-// The older of two times, of which 0 is unknown.
-uint64_t older(uint64_t a, uint64_t b) {
-  return a == 0 || b == 0 ? std::max(a, b) : std::min(a, b);
-}
-
 std::string encode_fan_out(const FanOut& change) {
   std::string out;
   append_integer(out, change.since.get());

@@ -29,6 +29,11 @@ struct Send {
   EncodedMessage message;
 };
 
+// The older of two times, of which 0 is unknown.
+inline uint64_t older(uint64_t a, uint64_t b) {
+  return a == 0 || b == 0 ? std::max(a, b) : std::min(a, b);
+}
+
 // Documents to be written, each once, in the order in which they were first touched.
 class TouchedRoots {
  public:

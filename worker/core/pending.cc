@@ -35,10 +35,10 @@ std::string encode_pending(Offset since, Offset last, const Work& work) {
     append_integer(out, static_cast<uint8_t>(refused.value.has_value()));
     append_long_string(out, refused.value.value_or(""));
   }
-  append_integer(out, static_cast<uint32_t>(work.writes.size()));
-  for (const auto& write : work.writes) {
-    append_long_string(out, write.root);
-    append_integer(out, write.changed_at_us);
+  append_integer(out, static_cast<uint32_t>(work.touched.size()));
+  for (const auto& touch : work.touched) {
+    append_long_string(out, touch.root);
+    append_integer(out, touch.changed_at_us);
   }
   return out;
 }
@@ -66,7 +66,7 @@ Pending decode_pending(std::string_view bytes) {
   }
   for (auto left = reader.integer<uint32_t>(); left > 0 && reader.ok(); --left) {
     auto root = long_string(reader);
-    pending.writes.push_back({std::move(root), reader.integer<uint64_t>()});
+    pending.touched.push_back({std::move(root), reader.integer<uint64_t>()});
   }
   CHECK(reader.ok(), "the record of work under way is torn");
   return pending;

@@ -15,7 +15,7 @@ struct Pending {
   Offset last;
   std::vector<Send> sends;
   std::vector<Refused> refused;
-  std::vector<TouchedRoots::Touch> writes;
+  std::vector<TouchedRoots::Touch> touched;
 };
 
 std::string encode_pending(Offset since, Offset last, const Work& work);

@@ -44,7 +44,7 @@ struct LogEntry {
 // What a worker was told to do and has not been seen to do yet.
 struct Effect {
   uint64_t batch = 0;
-  std::variant<Send, Write, Refused> what;
+  std::variant<Send, TouchedRoots::Touch, Write, Refused> what;
   uint64_t decided = 0;
   bool is_send() const { return std::holds_alternative<Send>(what); }
 };
@@ -83,6 +83,7 @@ class Group {
   void take(Member& member, Work work);
   void read(size_t partition);
   void perform_one(Member& member, bool faults);
+  bool build(Member& member, Effect& effect);
   void perform(const Effect& effect);
 
   World& world_;
@@ -242,8 +243,8 @@ void Group::start(size_t partition) {
 // from what a disk kept.
 void Group::crash(size_t partition) {
   auto& member = members_[partition];
-  for (const auto& effect : member.under_way) {
-    if (world_.chance(0.5)) zombies_.push_back(effect);
+  for (auto& effect : member.under_way) {
+    if (world_.chance(0.5) && build(member, effect)) zombies_.push_back(std::move(effect));
   }
   member.under_way.clear();
   member.worker.reset();
@@ -260,7 +261,7 @@ void Group::take(Member& member, Work work) {
     }
   };
   add(work.sends);
-  add(work.writes);
+  add(work.touched);
   add(work.refused);
   member.saved.push_back(member.store.map());
   if (member.saved.size() > 4) {  // an old one stays for long
@@ -293,6 +294,16 @@ void Group::read(size_t partition) {
   ASSERT_FALSE(member.worker->halted()) << member.worker->halted()->message;
 }
 
+// Makes a touched document a write. False if there is nothing to write.
+bool Group::build(Member& member, Effect& effect) {
+  const auto* touch = std::get_if<TouchedRoots::Touch>(&effect.what);
+  if (touch == nullptr) return true;
+  auto made = member.worker->write(touch->root, touch->changed_at_us);
+  if (!made) return false;
+  effect.what = std::move(*made);
+  return true;
+}
+
 void Group::perform(const Effect& effect) {
   if (const auto* send = std::get_if<Send>(&effect.what)) {
     world_.append(send->partition, send->message);
@@ -316,16 +327,18 @@ void Group::perform_one(Member& member, bool faults) {
   }
   const auto chosen =
       member.under_way.begin() + static_cast<ptrdiff_t>(pool[world_.below(pool.size())]);
-  if (const auto* write = std::get_if<Write>(&chosen->what);
-      write && faults && world_.chance(0.1)) {
-    // Pushed back: built again, later.
-    auto again = member.worker->rewrite(chosen->batch, write->root, write->changed_at_us);
-    if (again) {
-      chosen->what = std::move(*again);
-    } else {
-      member.under_way.erase(chosen);
-    }
+  if (!build(member, *chosen)) {
+    const uint64_t batch = chosen->batch;
+    member.under_way.erase(chosen);
+    member.worker->acknowledge(batch);
     return;
+  }
+  if (const auto* write = std::get_if<Write>(&chosen->what); write && faults) {
+    if (world_.chance(0.2)) return;  // on its way, for long
+    if (world_.chance(0.1)) {        // pushed back
+      chosen->what = TouchedRoots::Touch{write->root, write->changed_at_us};
+      return;
+    }
   }
   perform(*chosen);
   if (faults && world_.chance(0.1)) return;  // done, but the answer was lost: done again later
@@ -368,8 +381,8 @@ void Group::retire() {
     if (members_[p].committed < log.rend() - last) return;
   }
   for (auto& member : members_) {
-    for (const auto& effect : member.under_way) {
-      if (world_.chance(0.5)) zombies_.push_back(effect);
+    for (auto& effect : member.under_way) {
+      if (world_.chance(0.5) && build(member, effect)) zombies_.push_back(std::move(effect));
     }
     member.under_way.clear();
   }

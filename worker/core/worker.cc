@@ -75,12 +75,10 @@ std::vector<Work> PartitionWorker::resume() {
     return true;
   });
   for (auto& [number, pending] : pendings) {
-    Work work{
-        .batch = number, .sends = std::move(pending.sends), .refused = std::move(pending.refused)};
-    for (const auto& touch : pending.writes) {
-      if (auto again = write(touch.root, touch.changed_at_us))
-        work.writes.push_back(std::move(*again));
-    }
+    Work work{.batch = number,
+              .sends = std::move(pending.sends),
+              .touched = std::move(pending.touched),
+              .refused = std::move(pending.refused)};
     batches_.push_back({number, pending.since, pending.last, work.pieces()});
     all.push_back(std::move(work));
   }
@@ -99,7 +97,7 @@ Work PartitionWorker::apply(std::span<const LogRecord> records) {
   }
   advance_rebuild();
   work.sends = std::move(effects.sends);
-  work.writes = write_touched(effects.touched);
+  work.touched = effects.touched.all();
   open_batch(since, work);
   fan_outs_ = fold_.fan_outs();
   save_progress();
@@ -189,12 +187,12 @@ void PartitionWorker::advance_rebuild() {
 
 std::optional<Work> PartitionWorker::fan_out(size_t limit) {
   if (!fanning_out()) return std::nullopt;
-  if (at_.rebuild == Rebuild::kWriting) return write_more_roots(limit);
+  if (at_.rebuild == Rebuild::kWriting) return touch_more_roots(limit);
   Effects effects;
   FanOut followed;
   CHECK(fold_.fan_out(limit, effects, followed));
   Work work;
-  work.writes = write_touched(effects.touched);
+  work.touched = effects.touched.all();
   open_batch(followed.since, work);
   fan_outs_ = fold_.fan_outs();
   save_progress();
@@ -202,11 +200,11 @@ std::optional<Work> PartitionWorker::fan_out(size_t limit) {
   return work;
 }
 
-Work PartitionWorker::write_more_roots(size_t limit) {
+Work PartitionWorker::touch_more_roots(size_t limit) {
   Effects effects;
   const bool more = fold_.touch_roots(limit, at_.rebuild_cursor, effects);
   Work work;
-  work.writes = write_touched(effects.touched);
+  work.touched = effects.touched.all();
   open_batch(restored_until_, work);
   if (!more) {
     at_.rebuild = Rebuild::kNone;
@@ -215,22 +213,6 @@ Work PartitionWorker::write_more_roots(size_t limit) {
   save_progress();
   store_.commit();
   return work;
-}
-
-std::optional<Write> PartitionWorker::rewrite(uint64_t batch, std::string_view root,
-                                              uint64_t changed_at_us) {
-  auto again = write(root, changed_at_us);
-  // It waits for a row now, and is written when that row is known: by another batch.
-  if (!again) acknowledge(batch);
-  return again;
-}
-
-std::vector<Write> PartitionWorker::write_touched(const TouchedRoots& touched) {
-  std::vector<Write> writes;
-  for (const auto& touch : touched.all()) {
-    if (auto next = write(touch.root, touch.changed_at_us)) writes.push_back(std::move(*next));
-  }
-  return writes;
 }
 
 std::optional<Write> PartitionWorker::write(std::string_view root, uint64_t changed_at_us) {

@@ -49,14 +49,14 @@ struct Refused {
   std::optional<std::string> value;
 };
 
-// What one step causes. Each send, write and refusal is one piece: acknowledge(batch) when it is
-// done.
+// What one step causes. Each send, touch and refusal is one piece: acknowledge(batch) when it is
+// done. A touched document is to be written, at any time later: PartitionWorker::write().
 struct Work {
   uint64_t batch = 0;
   std::vector<Send> sends;
-  std::vector<Write> writes;
+  std::vector<TouchedRoots::Touch> touched;
   std::vector<Refused> refused;
-  size_t pieces() const { return sends.size() + writes.size() + refused.size(); }
+  size_t pieces() const { return sends.size() + touched.size() + refused.size(); }
 };
 
 class PartitionWorker {
@@ -98,9 +98,9 @@ class PartitionWorker {
   void reached(Offset position, int64_t at_ms);
   // Touches some more documents of a change that concerns many. Nothing if there is none.
   std::optional<Work> fan_out(size_t limit);
-  // Builds again a document whose write of `batch` was pushed back. The piece stays the same one:
-  // it is still to be acknowledged, unless nothing is returned.
-  std::optional<Write> rewrite(uint64_t batch, std::string_view root, uint64_t changed_at_us);
+  // A touched document as it is now: one write does for all batches that touched it before. Nothing
+  // if it waits for a row that is not known yet, which will touch it again: then it is done, too.
+  std::optional<Write> write(std::string_view root, uint64_t changed_at_us);
 
   void acknowledge(uint64_t batch, size_t pieces = 1);
 
@@ -129,9 +129,7 @@ class PartitionWorker {
   bool is_silent(Offset offset) const;
   bool is_usable(const LogRecord& record);
   void apply(const LogRecord& record, Effects& effects, Work& work);
-  Work write_more_roots(size_t limit);
-  std::vector<Write> write_touched(const TouchedRoots& touched);
-  std::optional<Write> write(std::string_view root, uint64_t changed_at_us);
+  Work touch_more_roots(size_t limit);
   void open_batch(Offset since, Work& work);
   void advance_rebuild();
   void save_progress();

@@ -62,6 +62,15 @@ class WorkerTest : public testing::Test {
 
   Work apply(const Message& message) { return apply(encode(message)); }
 
+  // The write of the one document that was touched.
+  std::optional<Write> written(const Work& work) {
+    if (work.touched.size() != 1) {
+      ADD_FAILURE() << work.touched.size() << " documents touched";
+      return std::nullopt;
+    }
+    return worker_->write(work.touched[0].root, work.touched[0].changed_at_us);
+  }
+
   // What the worker sends, and appends to its own log.
   static Message read(const Send& send) {
     const auto& message = send.message;
@@ -88,14 +97,15 @@ class WorkerTest : public testing::Test {
 TEST_F(WorkerTest, TheVersionIsTheGenerationAndTheOffset) {
   next_ = Offset(41);
   const auto work = apply(run(7, R"({"n":1})"));
-  ASSERT_THAT(work.writes, SizeIs(1));
-  EXPECT_EQ(work.writes[0].root, "1");
-  EXPECT_EQ(work.writes[0].document, R"({"n":1,"owner":null,"bugs":[]})");
-  EXPECT_EQ(work.writes[0].version, (int64_t{1} << 48) + 41);
-  const auto deleted = apply(run(8, std::nullopt));
-  ASSERT_THAT(deleted.writes, SizeIs(1));
-  EXPECT_EQ(deleted.writes[0].document, std::nullopt);
-  EXPECT_EQ(deleted.writes[0].version, document_version(Generation(1), Offset(42)));
+  const auto write = written(work);
+  ASSERT_TRUE(write.has_value());
+  EXPECT_EQ(write->root, "1");
+  EXPECT_EQ(write->document, R"({"n":1,"owner":null,"bugs":[]})");
+  EXPECT_EQ(write->version, (int64_t{1} << 48) + 41);
+  const auto deleted = written(apply(run(8, std::nullopt)));
+  ASSERT_TRUE(deleted.has_value());
+  EXPECT_EQ(deleted->document, std::nullopt);
+  EXPECT_EQ(deleted->version, document_version(Generation(1), Offset(42)));
 }
 
 TEST_F(WorkerTest, TheLogIsCommittedUpToTheFirstThingUndone) {
@@ -108,6 +118,16 @@ TEST_F(WorkerTest, TheLogIsCommittedUpToTheFirstThingUndone) {
   EXPECT_EQ(worker_->committable(), Offset(2));
 }
 
+TEST_F(WorkerTest, OneWriteDoesForAllThatTouchedTheDocument) {
+  const auto first = apply(run(1, R"({"n":1})"));
+  const auto second = apply(run(2, R"({"n":2})"));
+  const auto write = written(first);
+  ASSERT_TRUE(write.has_value());
+  EXPECT_EQ(write->document, R"({"n":2,"owner":null,"bugs":[]})");
+  EXPECT_EQ(write->version, document_version(Generation(1), Offset(1)));
+  EXPECT_EQ(written(second)->version, write->version);
+}
+
 TEST_F(WorkerTest, WhatWasUnderWayIsGivenOutAgain) {
   const auto first = apply(run(1, R"({"n":1})"));
   apply(run(2, R"({"n":2})"));
@@ -115,9 +135,10 @@ TEST_F(WorkerTest, WhatWasUnderWayIsGivenOutAgain) {
   start(Generation(1));
   const auto again = worker_->resume();
   ASSERT_THAT(again, SizeIs(1));
-  ASSERT_THAT(again[0].writes, SizeIs(1));
-  EXPECT_EQ(again[0].writes[0].document, R"({"n":2,"owner":null,"bugs":[]})");
-  EXPECT_EQ(again[0].writes[0].version, document_version(Generation(1), Offset(1)));
+  const auto write = written(again[0]);
+  ASSERT_TRUE(write.has_value());
+  EXPECT_EQ(write->document, R"({"n":2,"owner":null,"bugs":[]})");
+  EXPECT_EQ(write->version, document_version(Generation(1), Offset(1)));
   EXPECT_EQ(worker_->committable(), Offset(1));
   worker_->acknowledge(again[0].batch);
   EXPECT_EQ(worker_->committable(), Offset(2));
@@ -126,7 +147,7 @@ TEST_F(WorkerTest, WhatWasUnderWayIsGivenOutAgain) {
 TEST_F(WorkerTest, ALateOlderRowMakesTheNewerBeSaidAgain) {
   apply(run(9, R"({"n":9})"));
   const auto late = apply(run(3, R"({"n":3})"));
-  EXPECT_THAT(late.writes, SizeIs(0));
+  EXPECT_THAT(late.touched, SizeIs(0));
   ASSERT_THAT(late.sends, SizeIs(1));
   const auto again = read(late.sends[0]);
   EXPECT_EQ(again.kind, MessageKind::kRow);
@@ -166,7 +187,7 @@ TEST_F(WorkerTest, ALateChildIsAskedForAtItsOwner) {
   older.position = {0, 0};
   older.row.reset();
   const auto late = apply(older);
-  EXPECT_THAT(late.writes, SizeIs(0));
+  EXPECT_THAT(late.touched, SizeIs(0));
   ASSERT_THAT(late.sends, SizeIs(1));
   EXPECT_EQ(read(late.sends[0]).kind, MessageKind::kRepeat);
 
@@ -181,7 +202,7 @@ TEST_F(WorkerTest, ALateChildIsAskedForAtItsOwner) {
 
 TEST_F(WorkerTest, ALateAnswerToALookupIsAskedForAgain) {
   const auto sent = apply(run(1, R"({"n":1,"owner":"o"})"));
-  EXPECT_THAT(sent.writes, SizeIs(0));  // the owner is not known
+  EXPECT_FALSE(written(sent).has_value());  // the owner is not known
   ASSERT_THAT(sent.sends, SizeIs(1));
   EXPECT_EQ(read(sent.sends[0]).kind, MessageKind::kSubscribe);
   const Message answer{.kind = MessageKind::kLookup,
@@ -189,15 +210,15 @@ TEST_F(WorkerTest, ALateAnswerToALookupIsAskedForAgain) {
                        .key = "o",
                        .position = {0, 5},
                        .row = R"({"name":"O"})"};
-  const auto answered = apply(answer);
-  ASSERT_THAT(answered.writes, SizeIs(1));
-  EXPECT_EQ(answered.writes[0].document, R"({"n":1,"owner":"O","bugs":[]})");
+  const auto answered = written(apply(answer));
+  ASSERT_TRUE(answered.has_value());
+  EXPECT_EQ(answered->document, R"({"n":1,"owner":"O","bugs":[]})");
 
   Message older = answer;
   older.position = {0, 4};
   older.row.reset();
   const auto late = apply(older);
-  EXPECT_THAT(late.writes, SizeIs(0));
+  EXPECT_THAT(late.touched, SizeIs(0));
   ASSERT_THAT(late.sends, SizeIs(1));
   EXPECT_EQ(late.sends[0].message.key, sent.sends[0].message.key);
 }
@@ -220,8 +241,9 @@ TEST_F(WorkerTest, AMalformedRowGoesToTheDeadLetters) {
     EXPECT_EQ(work.refused[0].offset, offset);
     EXPECT_THAT(work.refused[0].reason, HasSubstr(reason));
     EXPECT_EQ(work.refused[0].key, encode(run(1, "{}")).key);
-    ASSERT_THAT(work.writes, SizeIs(1));  // it shows no longer what it was
-    EXPECT_EQ(work.writes[0].document, std::nullopt);
+    const auto write = written(work);
+    ASSERT_TRUE(write.has_value());
+    EXPECT_EQ(write->document, std::nullopt);  // it shows no longer what it was
     EXPECT_EQ(worker_->committable(), offset);
     worker_->acknowledge(work.batch, 2);
     EXPECT_EQ(worker_->committable(), next_);

@@ -25,20 +25,24 @@ BulkLane::BulkLane(Options options, http::AsyncClient& client, uint64_t seed)
       arrived_(std::make_shared<BoundedQueue<Arrived>>(static_cast<size_t>(options_.requests_max) +
                                                        1)) {}
 
-void BulkLane::add(BulkItem item, const Write& write, Clock::time_point now) {
+void BulkLane::add(QueuedDocument document, const Write& write, Clock::time_point now) {
   if (gathered_.items.empty()) gathered_.since = now;
-  item.begin = gathered_.body.size();
+  const size_t begin = gathered_.body.size();
   if (write.document) {
     elastic::append_index(gathered_.body, write.root, write.version, *write.document);
   } else {
     elastic::append_delete(gathered_.body, write.root, write.version);
   }
-  gathered_.items.push_back(std::move(item));
+  gathered_.items.push_back({std::move(document), begin});
 }
 
 bool BulkLane::full() const {
   return gathered_.items.size() >= options_.documents_max ||
-         gathered_.body.size() >= options_.bytes_max || !waiting_.empty();
+         gathered_.body.size() >= options_.bytes_max;
+}
+
+bool BulkLane::has_room() const {
+  return !full() && waiting_.empty() && in_flight_ < options_.requests_max;
 }
 
 Clock::time_point BulkLane::send(Clock::time_point now) {
@@ -153,7 +157,7 @@ size_t BulkLane::finish(Arrived arrived, Clock::time_point now,
     const size_t end = i + 1 < batch.items.size() ? batch.items[i + 1].begin : batch.body.size();
     const auto& outcome = (*outcomes)[i];
     if (outcome.outcome == elastic::Outcome::kFatal) refused = outcome.reason;
-    take({std::move(batch.items[i]), outcome,
+    take({std::move(batch.items[i].document), outcome,
           std::string_view(batch.body).substr(begin, end - begin)});
   }
   if (refused.empty()) backoff_.reset();

@@ -20,25 +20,20 @@
 #include "lib/elastic/bulk.h"
 #include "lib/http/client.h"
 #include "worker/core/worker.h"
+#include "worker/run/document_queue.h"
 
 namespace searchsync::worker {
 
-using Clock = std::chrono::steady_clock;
-
-// One document of a request, and whose work it is.
+// One document of a request.
 struct BulkItem {
-  uint64_t assignment = 0;  // of the partition to this worker
-  uint64_t batch = 0;
-  std::string root;
-  uint64_t changed_at_us = 0;
-  int attempts = 0;  // that were pushed back
+  QueuedDocument document;
   size_t begin = 0;  // of its lines in the request's body
 };
 
 struct BulkResult {
-  BulkItem item;
+  QueuedDocument document;
   elastic::ItemOutcome outcome;
-  std::string_view document;  // its lines as they were sent; valid during the call
+  std::string_view lines;  // as they were sent; valid during the call
 };
 
 class BulkLane {
@@ -62,10 +57,11 @@ class BulkLane {
 
   BulkLane(Options options, http::AsyncClient& client, uint64_t seed);
 
-  // Takes a document, even if full().
-  void add(BulkItem item, const Write& write, Clock::time_point now);
-  // True if another document would have to wait: stop producing them.
-  bool full() const;
+  // Takes a document, even if there is no room.
+  void add(QueuedDocument document, const Write& write, Clock::time_point now);
+  // Whether another document would be sent without waiting for an answer first. The later it is
+  // built, the newer it is.
+  bool has_room() const;
   // Sends what is due. Returns when to call again, if nothing else happens.
   Clock::time_point send(Clock::time_point now);
   // Hands over the outcomes that have arrived. Returns how many.
@@ -92,6 +88,7 @@ class BulkLane {
     Clock::time_point answered;
   };
 
+  bool full() const;
   void submit(Batch batch, Clock::time_point now);
   void check(Clock::time_point now);
   void finish_check(const Result<http::ClientResponse>& response);

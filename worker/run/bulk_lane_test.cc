@@ -50,7 +50,7 @@ class BulkLaneTest : public testing::Test {
   }
 
   void add(BulkLane& lane, std::string root, std::string document = "{}") {
-    lane.add({.assignment = 1, .batch = 1, .root = root},
+    lane.add({.assignment = 1, .batches = {1}, .root = root},
              {.root = root, .version = 1, .document = std::move(document)}, Clock::now());
   }
 
@@ -61,8 +61,8 @@ class BulkLaneTest : public testing::Test {
     while (!lane.idle() && Clock::now() < deadline) {
       lane.send(Clock::now());
       lane.collect(Clock::now(), [&](BulkResult&& result) {
-        EXPECT_NE(result.document.find(result.item.root), std::string_view::npos);
-        outcomes[result.item.root] = result.outcome.outcome;
+        EXPECT_NE(result.lines.find(result.document.root), std::string_view::npos);
+        outcomes[result.document.root] = result.outcome.outcome;
       });
     }
     EXPECT_TRUE(lane.idle());
@@ -84,7 +84,7 @@ TEST_F(BulkLaneTest, GathersUpToItsLimitAndHandsOutcomesBack) {
   BulkLane lane({.index = IndexName("runs"), .documents_max = 3, .delay = milliseconds(0)},
                 *client_, 1);
   for (const char* root : {"a", "b", "c"}) add(lane, root);
-  EXPECT_TRUE(lane.full());
+  EXPECT_FALSE(lane.has_room());
   const auto outcomes = finish(lane);
   EXPECT_EQ(outcomes.size(), 3u);
   EXPECT_EQ(outcomes.at("b"), elastic::Outcome::kApplied);

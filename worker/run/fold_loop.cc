@@ -16,7 +16,10 @@ using std::chrono::milliseconds;
 
 constexpr size_t kRecordsMax = 500;           // of one poll
 constexpr size_t kBatchesInFlightMax = 2000;  // of all partitions
+constexpr size_t kDocumentsMax = 50'000;      // waiting to be written
 constexpr size_t kFanOutEdges = 200;          // followed at once
+constexpr size_t kFanOutDocuments = 2'000;    // no more is followed while so many wait
+constexpr milliseconds kLongestWait{10'000};  // of a document for further changes
 constexpr milliseconds kKafkaTimeout{15'000};
 constexpr milliseconds kCommitEvery{500};
 constexpr milliseconds kShowEvery{1'000};
@@ -60,7 +63,9 @@ Result<void> FoldLoop::start() {
   auto config = settings_.kafka;
   config.client_id = settings_.group;
   ASSIGN_OR_RETURN(outbox_, Outbox::create(config, [this](const Owner& owner) {
-                     acknowledge(owner.assignment, owner.batch);
+                     if (Assigned* assigned = find(owner.assignment)) {
+                       assigned->worker->acknowledge(owner.batch);
+                     }
                    }));
   ASSIGN_OR_RETURN(consumer_,
                    kafka::Consumer::join(config, settings_.group,
@@ -80,9 +85,11 @@ Result<void> FoldLoop::run(std::stop_token stop) {
 Result<void> FoldLoop::step(Clock::time_point now) {
   bulk_.collect(now, [&](BulkResult&& result) { on_result(std::move(result), now); });
   RETURN_IF_ERROR(outbox_->poll(milliseconds(0)));
-  retry_due(now);
   fan_out();
-  const auto next = bulk_.send(now);
+  build(now,
+        documents_.size() >= kDocumentsMax / 2 || batches_under_way() >= kBatchesInFlightMax / 2);
+  auto next = bulk_.send(now);
+  if (bulk_.has_room() && !documents_.empty()) next = std::min(next, documents_.next_due());
   if (now >= next_commit_) {
     commit(kafka::CommitMode::kAsync);
     next_commit_ = now + kCommitEvery;
@@ -94,7 +101,7 @@ Result<void> FoldLoop::step(Clock::time_point now) {
   } else {
     if (std::exchange(paused_, false)) RETURN_IF_ERROR(consumer_->resume(consumer_->assignment()));
     blocked_since_.reset();
-    const bool waiting = !bulk_.idle() || !outbox_->idle() || !retries_.empty();
+    const bool waiting = !bulk_.idle() || !outbox_->idle();
     const auto until = std::chrono::ceil<milliseconds>(next - now);
     RETURN_IF_ERROR(
         read(std::clamp(until, milliseconds(0), waiting ? milliseconds(2) : milliseconds(100))));
@@ -106,7 +113,6 @@ Result<void> FoldLoop::step(Clock::time_point now) {
 // Applies what has arrived, a run of one partition's messages at a time.
 Result<void> FoldLoop::read(milliseconds timeout) {
   auto polled = consumer_->poll(timeout, kRecordsMax);
-  fresh_ = polled && !polled->empty();
   if (!polled) {
     const auto& error = polled.error();
     if (error.retryable() || error.code == ErrorCode::kNotFound) return {};
@@ -122,6 +128,7 @@ Result<void> FoldLoop::read(milliseconds timeout) {
       apply(partition, std::exchange(records, {}), newest_ms);
       if (Assigned* assigned = find(end.partition)) {
         assigned->worker->reached(end.offset, milliseconds_now());
+        assigned->behind_since.reset();
         metrics_.lag("fold", settings_.document_log, end.partition.get(), 0);
       }
       continue;
@@ -148,16 +155,22 @@ void FoldLoop::apply(Partition partition, const std::vector<LogRecord>& records,
   metrics_.messages.add(static_cast<double>(records.size()));
   const double behind = static_cast<double>(milliseconds_now() - newest_ms) / 1e3;
   metrics_.lag("fold", settings_.document_log, partition.get(), std::max(0.0, behind));
+  if (!assigned->behind_since) assigned->behind_since = Clock::now();
   take(*assigned, assigned->worker->apply(records));
   if (const auto& halted = assigned->worker->halted()) {
     health_.not_ready(fmt::format("document log partition {}", partition.get()), halted->message);
   }
 }
 
-bool FoldLoop::blocked() const {
+size_t FoldLoop::batches_under_way() const {
   size_t batches = 0;
   for (const auto& [id, assigned] : assigned_) batches += assigned.worker->batches_under_way();
-  return bulk_.full() || outbox_->full() || batches >= kBatchesInFlightMax;
+  return batches;
+}
+
+bool FoldLoop::blocked() const {
+  return documents_.size() >= kDocumentsMax || outbox_->full() ||
+         batches_under_way() >= kBatchesInFlightMax;
 }
 
 // Without polling the group would give our partitions away: after a while they are paused, so that
@@ -249,13 +262,18 @@ void FoldLoop::take(Assigned& assigned, Work work) {
     outbox_->send(settings_.document_log, send.partition, send.message.key, send.message.value,
                   std::span(&meta, send.message.value ? 0 : 1), owner);
   }
+  // Far from the end of the log the next messages will touch many of the documents again: each
+  // waits as long as that has lasted, so that it comes at most twice as late and is written far
+  // less often.
   const auto now = Clock::now();
-  for (const auto& write : work.writes) {
-    bulk_.add({.assignment = owner.assignment,
-               .batch = owner.batch,
-               .root = write.root,
-               .changed_at_us = write.changed_at_us},
-              write, now);
+  const auto behind = now - assigned.behind_since.value_or(now);
+  const auto due = now + std::min<Clock::duration>(behind, kLongestWait);
+  for (auto& touch : work.touched) {
+    documents_.add({.assignment = owner.assignment,
+                    .batches = {owner.batch},
+                    .root = std::move(touch.root),
+                    .changed_at_us = touch.changed_at_us},
+                   due);
   }
   for (const auto& refused : work.refused) {
     std::vector<std::string> numbers;
@@ -273,32 +291,33 @@ void FoldLoop::take(Assigned& assigned, Work work) {
 }
 
 void FoldLoop::on_result(BulkResult&& result, Clock::time_point now) {
-  BulkItem& item = result.item;
-  Assigned* assigned = find(item.assignment);
+  QueuedDocument& document = result.document;
+  Assigned* assigned = find(document.assignment);
   if (assigned == nullptr) return;  // the partition is somebody else's now
   switch (result.outcome.outcome) {
     case elastic::Outcome::kApplied:
       metrics_.applied.add();
-      if (item.changed_at_us != 0) {
-        const double seconds =
-            (static_cast<double>(microseconds_now()) - static_cast<double>(item.changed_at_us)) /
-            1e6;
+      if (document.changed_at_us != 0) {
+        const double seconds = (static_cast<double>(microseconds_now()) -
+                                static_cast<double>(document.changed_at_us)) /
+                               1e6;
         metrics_.indexed_seconds.observe(std::max(0.0, seconds));
       }
-      acknowledge(item.assignment, item.batch);
+      acknowledge(document);
       return;
     case elastic::Outcome::kStale:
       metrics_.stale.add();
-      acknowledge(item.assignment, item.batch);
+      acknowledge(document);
       return;
     case elastic::Outcome::kRetry:
     case elastic::Outcome::kFatal: {
       metrics_.retried.add();
-      Backoff backoff(kPushedBack, stable_hash(item.root, static_cast<uint64_t>(item.attempts)));
+      Backoff backoff(kPushedBack,
+                      stable_hash(document.root, static_cast<uint64_t>(document.attempts)));
       auto wait = backoff.next();
-      for (int i = 0; i < std::min(item.attempts, 10); ++i) wait = backoff.next();
-      ++item.attempts;
-      retries_.emplace(now + wait, std::move(item));
+      for (int i = 0; i < std::min(document.attempts, 10); ++i) wait = backoff.next();
+      ++document.attempts;
+      documents_.add(std::move(document), now + wait);
       return;
     }
     case elastic::Outcome::kRejected:
@@ -306,7 +325,7 @@ void FoldLoop::on_result(BulkResult&& result, Clock::time_point now) {
   }
   metrics_.rejected.add();
   metrics_.dead_letters("").add();
-  log::warning("index {}: document {} refused: {}", settings_.index.get(), item.root,
+  log::warning("index {}: document {} refused: {}", settings_.index.get(), document.root,
                result.outcome.reason);
   std::vector<std::string> numbers;
   const DeadLetter letter{.stage = "index",
@@ -314,30 +333,42 @@ void FoldLoop::on_result(BulkResult&& result, Clock::time_point now) {
                           .partition = assigned->partition,
                           .offset = Offset(assigned->worker->applied().get() - 1),
                           .reason = result.outcome.reason};
-  outbox_->send(settings_.dead_letter_topic, kafka::kPartitionByKey, item.root, result.document,
-                dead_letter_headers(letter, numbers), {item.assignment, item.batch});
+  // The oldest of its batches is done with the dead letter, and none is committed before that one.
+  std::ranges::sort(document.batches);
+  outbox_->send(settings_.dead_letter_topic, kafka::kPartitionByKey, document.root, result.lines,
+                dead_letter_headers(letter, numbers),
+                {document.assignment, document.batches.front()});
+  acknowledge(document, 1);
 }
 
-void FoldLoop::acknowledge(uint64_t assignment, uint64_t batch) {
-  if (Assigned* assigned = find(assignment)) assigned->worker->acknowledge(batch);
-}
-
-void FoldLoop::retry_due(Clock::time_point now) {
-  while (!retries_.empty() && retries_.begin()->first <= now && !bulk_.full()) {
-    BulkItem item = std::move(retries_.begin()->second);
-    retries_.erase(retries_.begin());
-    Assigned* assigned = find(item.assignment);
-    if (assigned == nullptr) continue;
-    const auto write = assigned->worker->rewrite(item.batch, item.root, item.changed_at_us);
-    if (write) bulk_.add(std::move(item), *write, now);
+// Of all its batches but the first `skipped`.
+void FoldLoop::acknowledge(const QueuedDocument& document, size_t skipped) {
+  Assigned* assigned = find(document.assignment);
+  if (assigned == nullptr) return;
+  for (size_t i = skipped; i < document.batches.size(); ++i) {
+    assigned->worker->acknowledge(document.batches[i]);
   }
 }
 
-// One chunk of one change between two polls, and while fresh messages come only where the engine
-// has room: the background never fills the lane.
+// As late as possible: what comes in while the engine is busy is in the document already.
+void FoldLoop::build(Clock::time_point now, bool early) {
+  while (bulk_.has_room()) {
+    auto document = documents_.take(now, early);
+    if (!document) return;
+    Assigned* assigned = find(document->assignment);
+    if (assigned == nullptr) continue;  // the partition is somebody else's now
+    if (const auto write = assigned->worker->write(document->root, document->changed_at_us)) {
+      bulk_.add(std::move(*document), *write, now);
+    } else {
+      acknowledge(*document);
+    }
+  }
+}
+
+// One chunk of one change between two polls, and only while few documents wait.
 void FoldLoop::fan_out() {
+  if (documents_.size() >= kFanOutDocuments) return;
   for (auto& [assignment, assigned] : assigned_) {
-    if (bulk_.full() || (fresh_ && !bulk_.idle())) return;
     if (auto work = assigned.worker->fan_out(kFanOutEdges)) {
       take(assigned, std::move(*work));
       return;
@@ -368,12 +399,10 @@ void FoldLoop::on_commit_failed(const Error& error) {
 
 void FoldLoop::show(Clock::time_point now) {
   next_show_ = now + kShowEvery;
-  size_t batches = 0, fanning = 0;
-  for (const auto& [id, assigned] : assigned_) {
-    batches += assigned.worker->batches_under_way();
-    fanning += assigned.worker->fanning_out() ? 1 : 0;
-  }
-  metrics_.in_flight.set(static_cast<double>(batches));
+  size_t fanning = 0;
+  for (const auto& [id, assigned] : assigned_) fanning += assigned.worker->fanning_out() ? 1 : 0;
+  metrics_.in_flight.set(static_cast<double>(batches_under_way()));
+  metrics_.documents_waiting.set(static_cast<double>(documents_.size()));
   metrics_.fan_outs.set(static_cast<double>(fanning));
   metrics_.partitions.set(static_cast<double>(assigned_.size()));
   metrics_.state_bytes.set(static_cast<double>(states_.bytes()));
@@ -401,9 +430,9 @@ Result<void> FoldLoop::finish() {
   for (auto now = Clock::now(); now < deadline; now = Clock::now()) {
     bulk_.collect(now, [&](BulkResult&& result) { on_result(std::move(result), now); });
     RETURN_IF_ERROR(outbox_->poll(milliseconds(1)));
-    retry_due(now);
+    build(now, true);
     bulk_.send(now);
-    if (bulk_.idle() && outbox_->idle() && retries_.empty()) break;
+    if (bulk_.idle() && outbox_->idle() && documents_.empty()) break;
   }
   consumer_->close();
   return states_.flush();

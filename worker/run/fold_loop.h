@@ -56,6 +56,7 @@ class FoldLoop : private kafka::GroupListener {
     std::unique_ptr<Store> store;
     std::unique_ptr<PartitionWorker> worker;
     Offset committed;
+    std::optional<Clock::time_point> behind_since;  // nothing: at the end of the log
   };
 
   std::vector<kafka::StartOffset> on_assigned(
@@ -74,9 +75,10 @@ class FoldLoop : private kafka::GroupListener {
   Assigned* find(Partition partition);
   void take(Assigned& assigned, Work work);
   void on_result(BulkResult&& result, Clock::time_point now);
-  void acknowledge(uint64_t assignment, uint64_t batch);
-  void retry_due(Clock::time_point now);
+  void acknowledge(const QueuedDocument& document, size_t skipped = 0);
+  void build(Clock::time_point now, bool early);
   void fan_out();
+  size_t batches_under_way() const;
   bool blocked() const;
   void hold_back(Clock::time_point now);
   void commit(kafka::CommitMode mode);
@@ -93,11 +95,10 @@ class FoldLoop : private kafka::GroupListener {
   std::unique_ptr<Outbox> outbox_;
   std::map<uint64_t, Assigned> assigned_;  // by assignment
   uint64_t assignments_ = 0;
-  std::multimap<Clock::time_point, BulkItem> retries_;
+  DocumentQueue documents_;
   std::optional<Error> failure_;  // of a callback
   std::optional<Clock::time_point> blocked_since_;
   bool paused_ = false;
-  bool fresh_ = false;  // the last poll brought messages
   Clock::time_point next_commit_;
   Clock::time_point next_show_;
   BulkLane::Totals shown_;

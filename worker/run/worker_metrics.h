@@ -35,8 +35,9 @@ class WorkerMetrics {
   metrics::Histogram bulk_seconds;
   metrics::Histogram indexed_seconds;  // from the source's commit to the engine's acknowledgement
   metrics::Gauge state_bytes;
-  metrics::Gauge fan_outs;    // partitions with changes that are still on their way to documents
-  metrics::Gauge in_flight;   // batches not yet acknowledged
+  metrics::Gauge fan_outs;   // partitions with changes that are still on their way to documents
+  metrics::Gauge in_flight;  // batches not yet acknowledged
+  metrics::Gauge documents_waiting;
   metrics::Gauge partitions;  // of the document log that are ours
 
  private:
