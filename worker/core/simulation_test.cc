@@ -312,6 +312,12 @@ void Group::perform(const Effect& effect) {
     if (write->version < indexed.version) return;
     EXPECT_TRUE(write->version > indexed.version || write->document == indexed.document)
         << "two documents with version " << write->version;
+    if (write->document && indexed.document) {  // "n" is the position of the root's row
+      const json was = json::parse(*indexed.document), is = json::parse(*write->document);
+      if (was["n"].is_number() && is["n"].is_number()) {
+        EXPECT_GE(is["n"], was["n"]) << "an older state over a newer one";
+      }
+    }
     indexed = {write->version, write->document};
   }
 }

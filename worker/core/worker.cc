@@ -249,7 +249,7 @@ void PartitionWorker::acknowledge(uint64_t batch, size_t pieces) {
 }
 
 // Forgets finished batches, in order: were a later one forgotten first, a crash would send the
-// earlier one's messages again behind the later one's, and compaction would keep the older.
+// earlier one's messages again behind the later one's. They would be late, and make questions.
 void PartitionWorker::close_batches() {
   while (!batches_.empty() && batches_.front().pieces == 0) {
     store_.erase(keys_.pending(batches_.front().number));
