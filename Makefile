@@ -12,7 +12,7 @@ E2E := \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help packages build unit e2e test demo bench format clean
+.PHONY: help packages build unit e2e test demo bench format tidy tsan fuzz clang clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -43,6 +43,26 @@ bench: build ## measure, beside what it replaces
 
 format: packages ## format the C++ sources
 	git ls-files -z '*.h' '*.cc' | xargs -0 clang-format-14 -i
+
+# What only tidy and fuzz need.
+clang: packages
+	@bash cmake/packages.sh clang
+
+tidy: clang ## clang-tidy over all C++ sources: many minutes
+	cmake --preset tidy
+	run-clang-tidy-16 -quiet -p build/tidy
+
+FUZZ_SECONDS ?= 30
+
+fuzz: clang ## feed each parser with hostile input, for FUZZ_SECONDS
+	cmake --preset fuzz -DFUZZ_SECONDS=$(FUZZ_SECONDS)
+	cmake --build --preset fuzz
+	ctest --preset fuzz
+
+tsan: packages ## unit tests of what has threads, with ThreadSanitizer
+	cmake --preset tsan
+	cmake --build --preset tsan
+	ctest --preset tsan
 
 clean: ## remove what was built; the cache of downloaded servers stays
 	rm -rf build .searchsync

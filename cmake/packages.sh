@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building, testing and the demo need: only those that are
-# missing, so that a second run asks nothing of the network or of root.
+# missing, so that a second run asks nothing of the network or of root. `packages.sh clang` also
+# installs what `make fuzz` and `make tidy` need.
 set -euo pipefail
 
 packages=(
@@ -10,11 +11,14 @@ packages=(
   libpqxx-dev libpq-dev prometheus-cpp-dev librocksdb-dev libsimdjson-dev libfmt-dev libspdlog-dev
   libcli11-dev
   # to check
-  libgtest-dev libgmock-dev clang-format-14 clang-tidy-14
+  libgtest-dev libgmock-dev clang-format-14
   # to run real servers
   python3 python3-psycopg2 postgresql openjdk-17-jre-headless maven
   curl jq procps iproute2 util-linux
 )
+if [[ ${1-} == clang ]]; then
+  packages+=(clang-16 clang-tidy-16 libclang-rt-16-dev)
+fi
 
 installed=$(dpkg-query --show --showformat '${db:Status-Status} ${Package}\n' "${packages[@]}" \
   2>/dev/null | sed -n 's/^installed //p' || true)

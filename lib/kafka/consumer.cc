@@ -232,6 +232,15 @@ Result<Watermarks> Consumer::watermarks(const TopicPartition& partition,
   return Watermarks{.low = Offset(low), .high = Offset(high)};
 }
 
+std::optional<Offset> Consumer::fetched_end(const TopicPartition& partition) const {
+  int64_t low = 0;
+  int64_t high = 0;
+  const auto error = rd_kafka_get_watermark_offsets(
+      impl_->client.get(), partition.topic.c_str(), partition.partition.get(), &low, &high);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0) return std::nullopt;
+  return Offset(high);
+}
+
 Result<void> Consumer::pause(std::span<const TopicPartition> partitions) {
   const auto list = impl_->owned(partitions);
   if (list->cnt == 0) return {};

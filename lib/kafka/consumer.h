@@ -138,6 +138,10 @@ class Consumer {
   // Asks the partition's leader.
   Result<Watermarks> watermarks(const TopicPartition& partition, std::chrono::milliseconds timeout);
 
+  // The end of a partition that is read, as the newest fetch of it said: it may be further by now.
+  // Asks nobody. Nothing before the first fetch.
+  std::optional<Offset> fetched_end(const TopicPartition& partition) const;
+
   // A paused partition stays ours and is not delivered. Its fetched records are thrown away and
   // fetched again after resume(): pause for long, not between two polls. Partitions that are not
   // ours are left out silently. A new assignment starts unpaused.

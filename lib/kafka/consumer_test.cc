@@ -225,6 +225,10 @@ TEST_P(ReaderContract, WatermarksAreTheEndsOfTheLog) {
   ASSERT_TRUE(marks) << marks.error().message;
   EXPECT_EQ(marks->low, Offset(0));
   EXPECT_EQ(marks->high, Offset(7));
+  EXPECT_TRUE(until([&] {
+    EXPECT_TRUE(consumer->poll(milliseconds(100), 100));
+    return consumer->fetched_end({topic, Partition(0)}) == Offset(7);
+  }));
 }
 
 TEST_P(ReaderContract, HasNoGroup) {

@@ -11,16 +11,12 @@
 
 #include "lib/base/check.h"
 #include "lib/base/hash.h"
+#include "lib/base/overloaded.h"
 
 namespace searchsync::model {
 namespace {
 
 constexpr std::string_view kFarPrefix = "far.";
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
 
 std::vector<const SourceBinding*> sorted(std::span<const SourceBinding> bindings) {
   std::vector<const SourceBinding*> order;

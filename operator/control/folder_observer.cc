@@ -3,14 +3,10 @@
 #include <algorithm>
 
 #include "lib/base/check.h"
+#include "lib/base/overloaded.h"
 
 namespace searchsync::control {
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
 
 std::vector<model::SourceBinding> bindings_of(const model::Resources& resources,
                                               const model::SearchIndex& index) {

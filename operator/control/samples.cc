@@ -58,6 +58,12 @@ bool parse_line(std::string_view line, Sample& sample) {
   return stop != number.c_str();
 }
 
+// What was counted; nothing if no counter can have got there.
+double counted(const Sample& sample) {
+  constexpr double kExactMax = int64_t{1} << 53;
+  return sample.value >= 0 && sample.value <= kExactMax ? sample.value : 0;
+}
+
 std::string halt_reason(std::string_view reasons, std::string_view binding) {
   const auto name = fmt::format("binding {}: ", binding);
   for (const auto line : std::views::split(reasons, '\n')) {
@@ -90,13 +96,13 @@ void add_samples(const std::vector<Sample>& samples, std::string_view reasons,
   for (const auto& sample : samples) {
     const std::string binding(sample.label("binding"));
     if (sample.name == kDeadLetters) {
-      workload.dead_letters[binding] += static_cast<int64_t>(sample.value);
+      workload.dead_letters[binding] += static_cast<int64_t>(counted(sample));
     } else if (sample.name == kHalted && sample.value > 0) {
       workload.halts[binding] = halt_reason(reasons, binding);
     } else if (sample.name == kLagSeconds && std::isfinite(sample.value)) {
       workload.lag_seconds = std::max(workload.lag_seconds.value_or(0), sample.value);
     } else if (sample.name == kRows) {
-      rows += sample.value;
+      rows += counted(sample);
     } else if (sample.name == kSnapshotComplete) {
       workload.snapshot_complete[std::string(sample.label("table"))] = sample.value > 0;
     }

@@ -1,5 +1,6 @@
 #include "operator/control/samples.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 namespace searchsync::control {
@@ -41,6 +42,21 @@ TEST(Samples, OfSeveralProcessesAddUp) {
   EXPECT_EQ(rows, 20);
   EXPECT_TRUE(workload.snapshot_complete.at("public.a"));
   EXPECT_FALSE(workload.snapshot_complete.at("public.b"));
+}
+
+TEST(Samples, WhatNoCounterCanCountIsNothing) {
+  for (const char* value : {"NaN", "+Inf", "-Inf", "1e300", "-1"}) {
+    const auto samples =
+        parse_samples(fmt::format("searchsync_worker_dead_letters_total{{binding=\"bug\"}} {}\n"
+                                  "searchsync_worker_dead_letters_total{{binding=\"bug\"}} 2\n"
+                                  "searchsync_worker_rows_total {}\n",
+                                  value, value));
+    plan::ObservedWorkload workload;
+    double rows = 0;
+    add_samples(samples, "", workload, rows);
+    EXPECT_EQ(workload.dead_letters.at("bug"), 2) << value;
+    EXPECT_EQ(rows, 0) << value;
+  }
 }
 
 }  // namespace

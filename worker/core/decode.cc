@@ -186,6 +186,8 @@ Result<bool> Decoder::Impl::unwrap(ondemand::object object, Parsed& parsed) {
 // To the first field again. An object that is only reset would not give back what its strings took
 // of the parser's buffer, which has room for each of them once.
 Result<void> Decoder::Impl::rewind(Parsed& parsed) {
+  // Broken structure has ended the document for good, and the parser behind it is gone.
+  if (!document.is_alive()) return malformed("JSON", simdjson::TAPE_ERROR);
   document.rewind();
   ondemand::object object;
   auto error = document.get_object().get(object);
@@ -434,8 +436,14 @@ Result<std::optional<SourceRow>> Decoder::decode(std::optional<std::string_view>
   const bool plain = impl_->format == model::RecordFormat::kJson;
   auto decoded =
       plain ? impl_->decode_row(key, value, made) : impl_->decode_change(key, value, made);
-  if (!decoded) return fail(decoded.error(), "binding " + impl_->binding);
-  return decoded;
+  if (decoded) return decoded;
+  Error error = decoded.error();
+  // It may quote what was read, which may be anything.
+  if (!simdjson::validate_utf8(error.message)) {
+    std::ranges::replace_if(
+        error.message, [](char c) { return static_cast<signed char>(c) < 0; }, '?');
+  }
+  return fail(error, "binding " + impl_->binding);
 }
 
 }  // namespace searchsync::worker

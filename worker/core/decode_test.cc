@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 namespace searchsync::worker {
 namespace {
 
@@ -334,6 +336,31 @@ TEST(Decode, LongNamesAreReadTwice) {
   EXPECT_EQ(say(foreign(RecordFormat::kJson), std::nullopt, row).row, row);
   const auto wrapped = with_schema(R"({"type":"struct","fields":[]})", row);
   EXPECT_EQ(say(foreign(RecordFormat::kJson), std::nullopt, wrapped).row, row);
+}
+
+TEST(Decode, ErrorsAreTextWhateverWasRead) {
+  for (const std::string& text :
+       {std::string("\xff\xfe\0 no text", 10), std::string("{\"\xff\":1}"),
+        std::string("{\"id\":\xff}"), std::string("{\"id\":\"\xff\"}")}) {
+    for (const auto format : {RecordFormat::kJson, RecordFormat::kDebezium}) {
+      for (const auto& said :
+           {say(foreign(format), text, std::nullopt), say(foreign(format), R"({"id":42})", text)}) {
+        EXPECT_NE(said.error, "");
+        EXPECT_NO_THROW((void)nlohmann::json(said.error).dump()) << said.error;
+      }
+    }
+  }
+}
+
+TEST(Decode, JsonThatBreaksBesideASchemaIsMalformed) {
+  for (const char* text :
+       {R"({"schema":{"type" 1},"payload":{}})", R"({"schema":{"a" 1},"payload":{}})",
+        R"({"schema":{"type":"struct"},"payload" {}})", R"({"schema":{"a" 1},"id":42})"}) {
+    SCOPED_TRACE(text);
+    EXPECT_THAT(say(foreign(), text, std::nullopt).error, HasSubstr("the record's key: JSON"));
+    EXPECT_THAT(say(foreign(), R"({"id":42})", text).error, HasSubstr("JSON"));
+    EXPECT_THAT(say(foreign(RecordFormat::kJson), std::nullopt, text).error, HasSubstr("JSON"));
+  }
 }
 
 TEST(Decode, WhateverIsWrongIsNamed) {

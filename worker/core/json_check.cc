@@ -23,7 +23,11 @@ constexpr uint64_t below(uint64_t bytes, uint64_t bound) {
 
 error_code check_string(ondemand::value value, std::string_view token) {
   if (token.size() < 2 || token.back() != '"') return simdjson::STRING_ERROR;
-  if (std::memchr(token.data(), '\\', token.size()) == nullptr) return simdjson::SUCCESS;
+  if (std::memchr(token.data(), '\\', token.size()) == nullptr) {
+    // Read all the same: a string it has to skip the parser takes for a name if a colon follows.
+    ondemand::raw_json_string passed;
+    return value.get_raw_json_string().get(passed);
+  }
   std::string_view unescaped;
   return value.get_string().get(unescaped);
 }
@@ -148,8 +152,8 @@ bool at_end(ondemand::document& document) {
 }
 
 std::string_view trimmed(std::string_view json) {
-  while (!json.empty() && static_cast<unsigned char>(json.back()) <= ' ') json.remove_suffix(1);
-  return json;
+  const auto last = json.find_last_not_of(" \t\r\n");
+  return json.substr(0, last == std::string_view::npos ? 0 : last + 1);
 }
 
 std::string_view scalar_token(ondemand::value value) {

@@ -106,6 +106,13 @@ std::map<std::string, json> join(Rows rows, Generation generation) {
   return documents;
 }
 
+bool went_back(const std::optional<std::string>& before, const std::optional<std::string>& after) {
+  if (!before || !after) return false;
+  const json was = json::parse(*before), is = json::parse(*after);
+  if (!was["n"].is_number() || !is["n"].is_number()) return false;
+  return is["n"] < was["n"];  // the position of the root's row
+}
+
 std::vector<Change> make_history(std::mt19937_64& rng, Rows& rows) {
   const auto below = [&rng](int bound) {
     return std::uniform_int_distribution<int>(0, bound - 1)(rng);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -28,6 +29,9 @@ const std::vector<std::string>& bindings_of(const std::string& table);
 
 // The documents of one generation, by id.
 std::map<std::string, json> join(Rows rows, Generation generation);
+
+// Whether a document shows an older row of its root than the one that it replaces.
+bool went_back(const std::optional<std::string>& before, const std::optional<std::string>& after);
 
 struct Change {
   std::string table;

@@ -155,7 +155,12 @@ void FoldLoop::apply(Partition partition, const std::vector<LogRecord>& records,
   metrics_.messages.add(static_cast<double>(records.size()));
   const double behind = static_cast<double>(milliseconds_now() - newest_ms) / 1e3;
   metrics_.lag("fold", settings_.document_log, partition.get(), std::max(0.0, behind));
-  if (!assigned->behind_since) assigned->behind_since = Clock::now();
+  const auto end = consumer_->fetched_end({settings_.document_log, partition});
+  if (end && records.back().offset.get() + 1 >= end->get()) {
+    assigned->behind_since.reset();
+  } else if (!assigned->behind_since) {
+    assigned->behind_since = Clock::now();
+  }
   take(*assigned, assigned->worker->apply(records));
   if (const auto& halted = assigned->worker->halted()) {
     health_.not_ready(fmt::format("document log partition {}", partition.get()), halted->message);
