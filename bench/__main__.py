@@ -6,10 +6,13 @@ One run, one machine, everything on it: ratios mean more than numbers. See bench
 import argparse
 import os
 import random
+import subprocess
 import sys
+import tempfile
 import time
 
 from e2e.harness import SearchSync, engine
+from e2e.harness.product import BINARY
 from e2e.harness.screener import INDEX, Screener
 from e2e.servers import ENGINES, ServersError, Stack
 
@@ -50,7 +53,16 @@ def _measure(options: argparse.Namespace) -> str:
         mappings = next(iter(answer.values()))["mappings"]
         results.raw_same = raw.measure(stack.search, "bench-same", mappings,
                                        engine.documents(stack.search, INDEX))
+    _say("the worker alone")
+    results.worker = _worker_alone()
     return str(results)
+
+
+def _worker_alone() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([str(BINARY.parent / "worker_bench"), "50000", folder],
+                              capture_output=True, text=True, check=True)
+    return done.stdout.rstrip()
 
 
 def _measure_path(options: argparse.Namespace, path: Path, results: report.Results,

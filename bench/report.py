@@ -27,10 +27,12 @@ class Results:
     latencies: list[Latency] = field(default_factory=list)
     idle: Usage | None = None
     loaded: Usage | None = None
+    worker: str = ""  # as worker_bench prints it
 
     def __str__(self) -> str:
         return "\n\n".join((self._head(), self._raw(), self._runs(), self._latencies(),
-                            self._memory(), "PGSync, as published (see bench/README.md):\n"
+                            self._memory(), "the worker alone, into a sink that counts\n" + self.worker,
+                            "PGSync, as published (see bench/README.md):\n"
                             + _PGSYNC))
 
     def _head(self) -> str:
