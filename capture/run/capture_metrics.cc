@@ -33,7 +33,7 @@ CaptureMetrics::CaptureMetrics(metrics::Registry& registry)
       snapshot_rows_(registry.counter("searchsync_capture_snapshot_rows_total",
                                       "Rows written by snapshots.")) {}
 
-void CaptureMetrics::update(const Engine& engine, uint64_t bytes_sent, size_t in_flight) {
+void CaptureMetrics::update(const Engine& engine, uint64_t bytes_sent) {
   bytes_.add(static_cast<double>(bytes_sent - bytes_seen_));
   bytes_seen_ = bytes_sent;
   double running = 0;
@@ -56,8 +56,10 @@ void CaptureMetrics::update(const Engine& engine, uint64_t bytes_sent, size_t in
       known = tables_.end() - 1;
     }
     Table& table = known->second;
-    if (captured.state.phase == SnapshotPhase::kRunning) table.complete.set(0);
-    if (captured.state.phase == SnapshotPhase::kDone && in_flight == 0) table.complete.set(1);
+    const auto done = engine.state().tables.find(name);  // of what is acknowledged
+    const bool complete =
+        done != engine.state().tables.end() && done->second.phase == SnapshotPhase::kDone;
+    table.complete.set(complete ? 1 : 0);
     const TableCounters& now = engine.counters(i);
     snapshot_rows_.add(static_cast<double>(now.read - table.seen[3]));
     const std::array<uint64_t, kOps> counts = {now.created, now.updated,   now.deleted,

@@ -14,8 +14,8 @@ class CaptureMetrics {
  public:
   explicit CaptureMetrics(metrics::Registry& registry);
 
-  // The session's counters as they are now. in_flight: records that Kafka has not acknowledged.
-  void update(const Engine& engine, uint64_t bytes_sent, size_t in_flight);
+  // The session's counters as they are now.
+  void update(const Engine& engine, uint64_t bytes_sent);
   // The session is over.
   void session_ended();
 

@@ -44,7 +44,7 @@ StreamLoop::StreamLoop(Options options, Engine& engine, postgres::ReplicationStr
 
 Result<void> StreamLoop::run(const std::stop_token& stop) {
   stop_ = &stop;
-  metrics_.update(engine_, outlet_.bytes_sent(), outlet_.in_flight());
+  metrics_.update(engine_, outlet_.bytes_sent());
   while (!stop.stop_requested()) {
     RETURN_IF_ERROR(take_chunks());
     bool more = false;
@@ -144,7 +144,7 @@ Result<void> StreamLoop::housekeep() {
     }
     RETURN_IF_ERROR(save_if_changed(now));
     RETURN_IF_ERROR(inspect_slot());
-    metrics_.update(engine_, outlet_.bytes_sent(), outlet_.in_flight());
+    metrics_.update(engine_, outlet_.bytes_sent());
     metrics_.in_flight_records.set(static_cast<double>(outlet_.in_flight()));
     report_stopped();
     if (const auto complaint = outlet_.connection_error()) {
@@ -221,7 +221,7 @@ Result<void> StreamLoop::finish() {
     RETURN_IF_ERROR(outlet_.poll(std::chrono::milliseconds(0)));
     saved_ = engine_.state();
   }
-  metrics_.update(engine_, outlet_.bytes_sent(), outlet_.in_flight());
+  metrics_.update(engine_, outlet_.bytes_sent());
   return send_status();
 }
 

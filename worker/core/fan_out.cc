@@ -72,6 +72,7 @@ void Fold::touch_users(const FanOut& change, size_t& budget, Effects& effects) {
     rest.changed_at_us = older(rest.changed_at_us, change.changed_at_us);
   }
   store_.put(state_key, encode_fan_out(rest));
+  effects.fan_outs_changed = true;
 }
 
 bool Fold::follow(const FanOut& change, size_t& budget, std::string& cursor, Effects& effects) {

@@ -54,6 +54,7 @@ class TouchedRoots {
 struct Effects {
   std::vector<Send> sends;
   TouchedRoots touched;
+  bool fan_outs_changed = false;  // Fold::fan_outs()
 };
 
 // A change of a looked-up row, on its way to the documents that use it. A change that comes while

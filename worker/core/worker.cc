@@ -99,7 +99,7 @@ Work PartitionWorker::apply(std::span<const LogRecord> records) {
   work.sends = std::move(effects.sends);
   work.touched = effects.touched.all();
   open_batch(since, work);
-  fan_outs_ = fold_.fan_outs();
+  if (effects.fan_outs_changed) fan_outs_ = fold_.fan_outs();
   save_progress();
   store_.commit();
   return work;
@@ -242,8 +242,9 @@ void PartitionWorker::open_batch(Offset since, Work& work) {
 }
 
 void PartitionWorker::acknowledge(uint64_t batch, size_t pieces) {
-  const auto found = std::ranges::find(batches_, batch, &Batch::number);
-  CHECK(found != batches_.end() && found->pieces >= pieces, "batch {} has no such piece", batch);
+  const auto found = std::ranges::lower_bound(batches_, batch, {}, &Batch::number);
+  CHECK(found != batches_.end() && found->number == batch && found->pieces >= pieces,
+        "batch {} has no such piece", batch);
   found->pieces -= pieces;
   close_batches();
 }

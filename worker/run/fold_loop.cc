@@ -129,7 +129,7 @@ Result<void> FoldLoop::read(milliseconds timeout) {
       if (Assigned* assigned = find(end.partition)) {
         assigned->worker->reached(end.offset, milliseconds_now());
         assigned->behind_since.reset();
-        metrics_.lag("fold", settings_.document_log, end.partition.get(), 0);
+        show_lag(*assigned, 0);
       }
       continue;
     }
@@ -153,8 +153,7 @@ void FoldLoop::apply(Partition partition, const std::vector<LogRecord>& records,
   Assigned* assigned = find(partition);
   if (records.empty() || assigned == nullptr) return;
   metrics_.messages.add(static_cast<double>(records.size()));
-  const double behind = static_cast<double>(milliseconds_now() - newest_ms) / 1e3;
-  metrics_.lag("fold", settings_.document_log, partition.get(), std::max(0.0, behind));
+  show_lag(*assigned, static_cast<double>(milliseconds_now() - newest_ms) / 1e3);
   const auto end = consumer_->fetched_end({settings_.document_log, partition});
   if (end && records.back().offset.get() + 1 >= end->get()) {
     assigned->behind_since.reset();
@@ -165,6 +164,13 @@ void FoldLoop::apply(Partition partition, const std::vector<LogRecord>& records,
   if (const auto& halted = assigned->worker->halted()) {
     health_.not_ready(fmt::format("document log partition {}", partition.get()), halted->message);
   }
+}
+
+void FoldLoop::show_lag(Assigned& assigned, double seconds) {
+  if (!assigned.lag) {
+    assigned.lag = metrics_.lag("fold", settings_.document_log, assigned.partition.get());
+  }
+  assigned.lag->set(std::max(0.0, seconds));
 }
 
 size_t FoldLoop::batches_under_way() const {

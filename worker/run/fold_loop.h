@@ -57,6 +57,7 @@ class FoldLoop : private kafka::GroupListener {
     std::unique_ptr<PartitionWorker> worker;
     Offset committed;
     std::optional<Clock::time_point> behind_since;  // nothing: at the end of the log
+    std::optional<metrics::Gauge> lag;              // once it is known
   };
 
   std::vector<kafka::StartOffset> on_assigned(
@@ -78,6 +79,7 @@ class FoldLoop : private kafka::GroupListener {
   void acknowledge(const QueuedDocument& document, size_t skipped = 0);
   void build(Clock::time_point now, bool early);
   void fan_out();
+  void show_lag(Assigned& assigned, double seconds);
   size_t batches_under_way() const;
   bool blocked() const;
   void hold_back(Clock::time_point now);

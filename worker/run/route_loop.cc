@@ -115,28 +115,36 @@ Result<void> RouteLoop::read(milliseconds timeout) {
     const auto* message = std::get_if<kafka::Message>(&event);
     if (message == nullptr) {
       const auto& end = std::get<kafka::PartitionEnd>(event);
-      metrics_.lag("route", std::string(end.topic), end.partition.get(), 0);
+      if (Assigned* ended = find(end.topic, end.partition)) show_lag(*ended, 0);
       continue;
     }
     if (assigned == nullptr || assigned->partition.partition != message->partition ||
         assigned->partition.topic != message->topic) {
       close();
-      const auto found = std::ranges::find_if(assigned_, [&](const auto& entry) {
-        return entry.second.partition.partition == message->partition &&
-               entry.second.partition.topic == message->topic;
-      });
-      if (found == assigned_.end()) continue;
-      assigned = &found->second;
-      owner = {found->first, ++batches_};
+      assigned = find(message->topic, message->partition);
+      if (assigned == nullptr) continue;
+      owner = {assigned->assignment, ++batches_};
       batch = {.number = owner.batch, .next = message->offset};
-      metrics_.lag("route", assigned->partition.topic, message->partition.get(),
-                   seconds_behind(message->timestamp_ms));
+      show_lag(*assigned, seconds_behind(message->timestamp_ms));
     }
     if (halted(message->topic)) continue;
     if (route(*message, owner, batch)) batch.next = Offset(message->offset.get() + 1);
   }
   close();
   return {};
+}
+
+RouteLoop::Assigned* RouteLoop::find(std::string_view topic, Partition partition) {
+  const auto found = std::ranges::find_if(assigned_, [&](const auto& entry) {
+    return entry.second.partition.partition == partition && entry.second.partition.topic == topic;
+  });
+  return found == assigned_.end() ? nullptr : &found->second;
+}
+
+void RouteLoop::show_lag(Assigned& assigned, double seconds) {
+  const auto& [topic, partition] = assigned.partition;
+  if (!assigned.lag) assigned.lag = metrics_.lag("route", topic, partition.get());
+  assigned.lag->set(seconds);
 }
 
 bool RouteLoop::halted(std::string_view topic) const {
@@ -216,7 +224,8 @@ void RouteLoop::halt(Route& route, std::string_view topic, const std::string& wh
 std::vector<kafka::StartOffset> RouteLoop::on_assigned(
     std::span<const kafka::TopicPartition> partitions) {
   for (const auto& partition : partitions) {
-    assigned_[++assignments_] = {.partition = partition};
+    ++assignments_;
+    assigned_[assignments_] = {.assignment = assignments_, .partition = partition};
     log::debug("source {}: assigned", kafka::to_string(partition));
     if (halted(partition.topic)) halted_.push_back(partition);
   }
@@ -242,9 +251,9 @@ void RouteLoop::on_lost(std::span<const kafka::TopicPartition> partitions) {
 void RouteLoop::acknowledge(const Owner& owner) {
   const auto found = assigned_.find(owner.assignment);
   if (found == assigned_.end()) return;
-  auto& [partition, batches, committable, committed] = found->second;
-  const auto batch = std::ranges::find(batches, owner.batch, &Batch::number);
-  if (batch != batches.end()) {
+  auto& [assignment, partition, batches, committable, committed, lag] = found->second;
+  const auto batch = std::ranges::lower_bound(batches, owner.batch, {}, &Batch::number);
+  if (batch != batches.end() && batch->number == owner.batch) {
     CHECK(batch->pieces > 0);
     --batch->pieces;
   }

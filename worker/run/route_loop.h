@@ -65,10 +65,12 @@ class RouteLoop : private kafka::GroupListener {
   };
   // A source's partition, from its assignment to its loss.
   struct Assigned {
+    uint64_t assignment = 0;
     kafka::TopicPartition partition;
-    std::deque<Batch> batches;
+    std::deque<Batch> batches;  // oldest first
     Offset committable;
     Offset committed;
+    std::optional<metrics::Gauge> lag;  // once it is known
   };
 
   std::vector<kafka::StartOffset> on_assigned(
@@ -85,6 +87,8 @@ class RouteLoop : private kafka::GroupListener {
               Batch& batch);
   void halt(Route& route, std::string_view topic, const std::string& why);
   bool halted(std::string_view topic) const;
+  Assigned* find(std::string_view topic, Partition partition);
+  void show_lag(Assigned& assigned, double seconds);
   void acknowledge(const Owner& owner);
   void commit(kafka::CommitMode mode);
   void hold_back(Time now);

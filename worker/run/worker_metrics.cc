@@ -91,12 +91,11 @@ metrics::Gauge WorkerMetrics::halted(const std::string& binding) {
                          with({{"binding", binding}}));
 }
 
-void WorkerMetrics::lag(const std::string& stage, const std::string& topic, int partition,
-                        double seconds) {
-  registry_
-      .gauge(kLag, "How far behind the last record read is, in time; 0 at the end",
-             with({{"stage", stage}, {"topic", topic}, {"partition", std::to_string(partition)}}))
-      .set(seconds);
+metrics::Gauge WorkerMetrics::lag(const std::string& stage, const std::string& topic,
+                                  int partition) {
+  return registry_.gauge(
+      kLag, "How far behind the last record read is, in time; 0 at the end",
+      with({{"stage", stage}, {"topic", topic}, {"partition", std::to_string(partition)}}));
 }
 
 void WorkerMetrics::no_lag(const std::string& stage, const std::string& topic, int partition) {

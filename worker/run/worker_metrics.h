@@ -19,8 +19,8 @@ class WorkerMetrics {
   metrics::Counter dead_letters(const std::string& binding);
   metrics::Gauge halted(const std::string& binding);
   // Of a source's partition (stage "route"), or of the document log's (stage "fold"): seconds
-  // behind, by the time of the last record read; 0 at the end.
-  void lag(const std::string& stage, const std::string& topic, int partition, double seconds);
+  // behind, by the time of the last record read; 0 at the end. Not to be used after no_lag().
+  metrics::Gauge lag(const std::string& stage, const std::string& topic, int partition);
   void no_lag(const std::string& stage, const std::string& topic, int partition);
 
   metrics::Counter messages;  // of the document log
