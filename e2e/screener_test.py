@@ -24,9 +24,9 @@ RATE = float(os.environ.get("RATE") or 60)
 
 _WORKERS = 3
 _CHANGES_MIN = 2000
-_LOAD_SECONDS = 180
-_RECOVER_SECONDS = 60
-_QUIET_SECONDS = 120
+_LOAD_SECONDS = 300
+_RECOVER_SECONDS = 120
+_QUIET_SECONDS = 240
 
 
 class ScreenerTest(unittest.TestCase):
