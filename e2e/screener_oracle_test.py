@@ -8,7 +8,7 @@ from decimal import Decimal
 from e2e import screener_oracle
 from e2e.harness.screener import SERVICES, Generator
 from e2e.servers import Stack
-from screener import TABLES
+from screener import TABLES, changes
 
 _RUNS = 500
 _CHANGES = 2000
@@ -55,6 +55,17 @@ class DataTest(unittest.TestCase):
         first, second = self._history("first", 7), self._history("second", 7)
         self.assertEqual(first, second)
         self.assertNotEqual(first, self._history("third", 8))
+
+    def test_no_table_is_ever_empty(self):
+        for service in SERVICES:
+            self.stack.postgres.create_database(f"emptied-{service}")
+        with contextlib.ExitStack() as stack:
+            generator = self._generator(stack, "emptied-{}", 3)
+            generator.load(100)
+            for _ in range(20):
+                changes.truncate_jobs(generator)
+        self.assertLess(0, self.stack.postgres.execute("SELECT count(*) FROM jobs",
+                                                       database="emptied-workspace")[0][0])
 
     def test_the_document_of_the_example(self):
         for service in SERVICES:
