@@ -58,6 +58,7 @@ class Path:
         began = time.monotonic()
         before = usage.read(self._stack, self._product)
         self._product.wait(f"{runs} documents", lambda: self._written() >= runs, _LOAD_SECONDS)
+        self._stack.search.request("POST", f"/{INDEX}-*/_refresh")
         self._product.wait("last document of the load",
                            lambda: engine.count(self._stack.search, f"{INDEX}-*") >= runs,
                            _LOAD_SECONDS)

@@ -28,6 +28,7 @@ struct Sign {
   char operator()(const plan::ForgetNotes&) const { return '~'; }
   char operator()(const plan::UpdateSettings&) const { return '~'; }
   char operator()(const plan::SendLead&) const { return '~'; }
+  char operator()(const plan::SendBegin&) const { return '~'; }
   char operator()(const plan::SwapAlias&) const { return '~'; }
 };
 

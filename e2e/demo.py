@@ -70,8 +70,8 @@ def _load(stack: Stack, product: SearchSync) -> None:
 
     def served() -> bool:
         index = product.index(INDEX)
-        documents = engine.count(stack.search, f"{INDEX}-*")
-        line = f"{index['phase']}: {documents:,} documents can be found, lag {index['lagRecords']}"
+        documents = engine.writes(stack.search, f"{INDEX}-*")
+        line = f"{index['phase']}: {documents:,} documents written, lag {index['lagRecords']}"
         if line != shown[0]:
             _say(f"{time.monotonic() - began:5.1f} s  {line}")
             shown[0] = line

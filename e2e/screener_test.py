@@ -72,8 +72,13 @@ class Faults:
         self._rng = random.Random(SEED)
 
     def all(self) -> None:
+        self._product.wait("tables to be read", lambda: self._product.index(INDEX)["phase"]
+                           not in ("Unknown", "Pending"), _LOAD_SECONDS)
+        say("as the tables are read: a worker and the capture of the runs are killed")
+        self._kill("worker")
+        self._kill_capture("test")
         self._wait_documents(RUNS // 10)
-        say("during the load: a worker and the capture of the runs are killed")
+        say("as the documents are written: the same")
         self._kill("worker")
         self._kill_capture("test")
         self._product.wait_served(INDEX, _LOAD_SECONDS)
@@ -97,8 +102,8 @@ class Faults:
         self._survived()
 
     def _wait_documents(self, count: int) -> None:
-        self._product.wait(f"{count} documents of the first load",
-                           lambda: engine.count(self._stack.search, f"{INDEX}-*") >= count,
+        self._product.wait(f"{count} documents to be written",
+                           lambda: engine.writes(self._stack.search, f"{INDEX}-*") >= count,
                            _LOAD_SECONDS)
 
     def _survived(self) -> None:

@@ -59,7 +59,7 @@ Result<Json> settings_of(const model::SearchIndexSpec& spec) {
   }
   settings["index.number_of_shards"] = spec.shards;
   settings["index.number_of_replicas"] = spec.replicas;
-  settings["index.refresh_interval"] = fmt::format("{}ms", spec.refresh_interval.count());
+  settings["index.refresh_interval"] = "-1";  // until it is complete: nobody reads it before
   settings["index.gc_deletes"] = kGcDeletes;
   return settings;
 }

@@ -33,7 +33,7 @@ TEST(IndexBody, HasMappingsSettingsMetaAndTheWriteAlias) {
   ASSERT_TRUE(body) << body.error().message;
   EXPECT_EQ(json::parse(*body), json::parse(R"({
     "settings": {"index.number_of_shards": 2, "index.number_of_replicas": 0,
-                 "index.refresh_interval": "1000ms", "index.gc_deletes": "1h"},
+                 "index.refresh_interval": "-1", "index.gc_deletes": "1h"},
     "mappings": {"dynamic": "strict", "properties": {"a": {"type": "keyword"}},
                  "_meta": {"team": "qa", "searchsync": {
                    "generation": 3, "documentLog": "log-1", "index": "qa/runs"}}},

@@ -108,10 +108,12 @@ Result<void> Engine::execute(const plan::CreateIndex& action) {
 }
 
 Result<void> Engine::execute(const plan::UpdateSettings& action) {
-  const json settings = {
-      {"index.number_of_replicas", action.replicas},
-      {"index.refresh_interval", fmt::format("{}ms", action.refresh_interval.count())}};
-  return admin_.update_settings(action.index, settings.dump());
+  const bool refreshed = action.refresh_interval != plan::kNeverRefreshed;
+  const json settings = {{"index.number_of_replicas", action.replicas},
+                         {"index.refresh_interval",
+                          refreshed ? fmt::format("{}ms", action.refresh_interval.count()) : "-1"}};
+  RETURN_IF_ERROR(admin_.update_settings(action.index, settings.dump()));
+  return refreshed ? admin_.refresh(action.index.get()) : Result<void>();
 }
 
 Result<void> Engine::execute(const plan::SwapAlias& action) {

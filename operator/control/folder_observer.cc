@@ -129,6 +129,20 @@ Result<void> FolderObserver::send_lead(const plan::ObjectKey& owner, const plan:
   return notes_.update(owner, std::move(notes));
 }
 
+// One that nobody noted does no harm: another is sent.
+Result<void> FolderObserver::send_begin(const plan::ObjectKey& owner, const plan::SendBegin& step) {
+  ASSIGN_OR_RETURN(const auto index, find(owner));
+  ASSIGN_OR_RETURN(LogCluster* const one, cluster(index));
+  ASSIGN_OR_RETURN(auto offsets, one->execute(step));
+  const auto known = notes_.all().find(owner);
+  if (known == notes_.all().end()) return {};
+  auto notes = known->second;
+  const auto generation = notes.generations.find(step.index);
+  if (generation == notes.generations.end() || !generation->second.gate) return {};
+  generation->second.gate->begin = std::move(offsets);
+  return notes_.update(owner, std::move(notes));
+}
+
 Result<void> FolderObserver::execute(const plan::Step& step) {
   const auto& owner = step.owner;
   return std::visit(
@@ -139,6 +153,7 @@ Result<void> FolderObserver::execute(const plan::Step& step) {
           [&](const plan::DeleteTopic& action) { return on_cluster(owner, action); },
           [&](const plan::DeleteGroup& action) { return on_cluster(owner, action); },
           [&](const plan::SendLead& action) { return send_lead(owner, action); },
+          [&](const plan::SendBegin& action) { return send_begin(owner, action); },
           [&](const plan::CreateIndex& action) { return on_engine(owner, action); },
           [&](const plan::UpdateSettings& action) { return on_engine(owner, action); },
           [&](const plan::SwapAlias& action) { return on_engine(owner, action); },

@@ -47,6 +47,7 @@ class FolderObserver {
   template <class Step>
   Result<void> on_cluster(const plan::ObjectKey& owner, const Step& step);
   Result<void> send_lead(const plan::ObjectKey& owner, const plan::SendLead& step);
+  Result<void> send_begin(const plan::ObjectKey& owner, const plan::SendBegin& step);
 
   const Options options_;
   const model::FolderSecrets secrets_;

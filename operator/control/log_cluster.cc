@@ -4,7 +4,6 @@
 
 #include "lib/kafka/producer.h"
 #include "lib/model/pipeline.h"
-#include "worker/core/message.h"
 
 namespace searchsync::control {
 namespace {
@@ -128,7 +127,18 @@ Result<void> LogCluster::execute(const plan::DeleteGroup& action) {
 }
 
 Result<plan::Offsets> LogCluster::execute(const plan::SendLead& action) {
-  plan::Offsets offsets(static_cast<size_t>(action.partitions));
+  return send_to_all(action.document_log, action.partitions,
+                     worker::encode_lead(action.generation));
+}
+
+Result<plan::Offsets> LogCluster::execute(const plan::SendBegin& action) {
+  return send_to_all(action.document_log, action.partitions,
+                     worker::encode_begin(action.generation));
+}
+
+Result<plan::Offsets> LogCluster::send_to_all(const std::string& document_log, int32_t partitions,
+                                              const worker::EncodedMessage& record) {
+  plan::Offsets offsets(static_cast<size_t>(partitions));
   std::optional<Error> failed;
   int32_t delivered = 0;
   ASSIGN_OR_RETURN(const auto producer,
@@ -138,15 +148,14 @@ Result<plan::Offsets> LogCluster::execute(const plan::SendLead& action) {
                                              offsets[delivery.token] = delivery.offset;
                                              ++delivered;
                                            }));
-  const auto record = worker::encode_lead(action.generation);
-  for (int32_t p = 0; p < action.partitions; ++p) {
-    RETURN_IF_ERROR(producer->send(action.document_log, Partition(p), record.key, record.value, {},
+  for (int32_t p = 0; p < partitions; ++p) {
+    RETURN_IF_ERROR(producer->send(document_log, Partition(p), record.key, record.value, {},
                                    static_cast<uint64_t>(p)));
   }
   RETURN_IF_ERROR(producer->flush(2 * kTimeout));
   if (failed) return std::unexpected(*failed);
-  if (delivered != action.partitions) {
-    return fail(ErrorCode::kTimeout, "not every partition has acknowledged the Lead record");
+  if (delivered != partitions) {
+    return fail(ErrorCode::kTimeout, "not every partition has acknowledged the record");
   }
   return offsets;
 }

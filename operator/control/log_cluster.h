@@ -11,6 +11,7 @@
 #include "lib/model/secrets.h"
 #include "operator/plan/actions.h"
 #include "operator/plan/observed.h"
+#include "worker/core/message.h"
 
 namespace searchsync::control {
 
@@ -33,11 +34,14 @@ class LogCluster {
   Result<void> execute(const plan::DeleteGroup& action);
   // Returns where the records are, by partition.
   Result<plan::Offsets> execute(const plan::SendLead& action);
+  Result<plan::Offsets> execute(const plan::SendBegin& action);
 
  private:
   LogCluster(model::KafkaSpec spec, kafka::ClientConfig config,
              std::unique_ptr<kafka::Admin> admin);
 
+  Result<plan::Offsets> send_to_all(const std::string& document_log, int32_t partitions,
+                                    const worker::EncodedMessage& record);
   Result<void> observe_topics(const std::set<std::string>& names, plan::ObservedIndex& seen);
   Result<void> observe_groups(const std::set<std::string>& names,
                               const std::set<std::string>& topics, plan::ObservedIndex& seen);

@@ -68,8 +68,10 @@ json write_generation(const GenerationNote& note) {
   if (note.gate) {
     json sources = json::object();
     for (const auto& [topic, offsets] : note.gate->sources) sources[topic] = write_offsets(offsets);
-    gate = {
-        {"round", note.gate->round}, {"sources", sources}, {"log", write_offsets(note.gate->log)}};
+    gate = {{"round", note.gate->round},
+            {"sources", sources},
+            {"log", write_offsets(note.gate->log)},
+            {"begin", write_offsets(note.gate->begin)}};
   }
   return {{"generation", note.generation.get()},
           {"gate", gate},
@@ -83,8 +85,10 @@ GenerationNote read_generation(const json& value) {
   GenerationNote note;
   note.generation = Generation(value.at("generation").get<int32_t>());
   if (const auto& gate = value.at("gate"); !gate.is_null()) {
-    note.gate = GateNote{
-        .round = gate.at("round").get<int>(), .sources = {}, .log = read_offsets(gate.at("log"))};
+    note.gate = GateNote{.round = gate.at("round").get<int>(),
+                         .sources = {},
+                         .log = read_offsets(gate.at("log")),
+                         .begin = read_offsets(gate.at("begin"))};
     for (const auto& [topic, offsets] : gate.at("sources").items()) {
       note.gate->sources[topic] = read_offsets(offsets);
     }

@@ -20,7 +20,8 @@ plan::IndexNotes notes() {
   auto& note = notes.generations[IndexName("runs-1")];
   note = {.generation = Generation(1), .complete = true, .served = true};
   note.retired_at = plan::TimePoint(std::chrono::milliseconds(1'700'000'000'123));
-  note.gate = plan::GateNote{.round = 2, .sources = {{"t", {Offset(4)}}}, .log = {Offset(5)}};
+  note.gate = plan::GateNote{
+      .round = 2, .sources = {{"t", {Offset(4)}}}, .log = {Offset(5)}, .begin = {Offset(6)}};
   return notes;
 }
 

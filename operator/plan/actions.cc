@@ -20,12 +20,16 @@ struct Describe {
                        action.recipe.generation.get());
   }
   std::string operator()(const UpdateSettings& action) const {
-    return fmt::format("set {} replicas and a refresh interval of {} ms on index {}",
-                       action.replicas, action.refresh_interval.count(), action.index.get());
+    return fmt::format("set {} replicas and {} on index {}", action.replicas,
+                       describe_refresh(action.refresh_interval), action.index.get());
   }
   std::string operator()(const SendLead& action) const {
     return fmt::format("hand the lead of {} to generation {}", action.document_log,
                        action.generation.get());
+  }
+  std::string operator()(const SendBegin& action) const {
+    return fmt::format("have generation {} write the documents of {}", action.generation.get(),
+                       action.index.get());
   }
   std::string operator()(const SwapAlias& action) const {
     return action.from ? fmt::format("move alias {} from {} to {}", action.alias,
@@ -43,6 +47,11 @@ struct Describe {
 };
 
 }  // namespace
+
+std::string describe_refresh(std::chrono::milliseconds interval) {
+  return interval == kNeverRefreshed ? "no refresh"
+                                     : fmt::format("a refresh every {} ms", interval.count());
+}
 
 std::string describe(const Action& action) {
   return std::visit(Describe{}, action);

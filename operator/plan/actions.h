@@ -50,10 +50,11 @@ struct DeleteGroup {
 struct CreateIndex {
   model::PipelineConfig recipe;  // becomes the index's mappings, settings and _meta
 };
+// And makes what has been written visible.
 struct UpdateSettings {
   IndexName index;
   int32_t replicas = 1;
-  std::chrono::milliseconds refresh_interval{1000};
+  std::chrono::milliseconds refresh_interval{1000};  // kNeverRefreshed: never
 };
 // Into every partition of the log. The world notes that it is about to, then sends, then notes the
 // offsets.
@@ -62,6 +63,13 @@ struct SendLead {
   int32_t partitions = 1;
   Generation generation;
   std::set<Generation> draining;
+};
+// Into every partition of the log; noted as a Lead is. Tells the generation to write its documents.
+struct SendBegin {
+  std::string document_log;
+  int32_t partitions = 1;
+  Generation generation;
+  IndexName index;
 };
 // One call that readers see whole or not at all.
 struct SwapAlias {
@@ -81,9 +89,9 @@ struct RemoveWorkload {
   std::string name;
 };
 
-using Action =
-    std::variant<UpdateNotes, ForgetNotes, CreateTopic, DeleteTopic, DeleteGroup, CreateIndex,
-                 UpdateSettings, SendLead, SwapAlias, DeleteIndex, EnsureWorkload, RemoveWorkload>;
+using Action = std::variant<UpdateNotes, ForgetNotes, CreateTopic, DeleteTopic, DeleteGroup,
+                            CreateIndex, UpdateSettings, SendLead, SendBegin, SwapAlias,
+                            DeleteIndex, EnsureWorkload, RemoveWorkload>;
 
 struct Step {
   ObjectKey owner;  // whose steps stop when this one fails; empty: of capture
@@ -91,6 +99,9 @@ struct Step {
   std::string reason;
   std::string precondition;  // what was observed that makes it right now
 };
+
+// "a refresh every 1000 ms"
+std::string describe_refresh(std::chrono::milliseconds interval);
 
 // "create index test-runs-1a2b3c4d (generation 2)"
 std::string describe(const Action& action);

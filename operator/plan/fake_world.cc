@@ -126,11 +126,14 @@ bool FakeWorld::complete(const IndexName& name) const {
       const auto& offset = group->second.at(recipe.document_log)[p];
       folded = offset ? offset->get() : 0;
     }
+    bool begun = false;
     for (size_t i = 0; i < log->second[p].size(); ++i) {
       const Record& record = log->second[p][i];
+      begun = begun || (record.begin == recipe.generation && static_cast<int64_t>(i) < folded);
       if (!record.initial) continue;
       if (static_cast<int64_t>(i) >= folded || (record.hops > 0 && !record.answered)) return false;
     }
+    if (!begun) return false;
   }
   return true;
 }
@@ -243,6 +246,8 @@ FakeWorld::Outcome FakeWorld::execute(const Step& step) {
 void FakeWorld::execute_badly(const Step& step) {
   if (const auto* lead = std::get_if<SendLead>(&step.action)) {
     send_lead(step.owner, *lead, static_cast<size_t>(below(lead->partitions + 1)));
+  } else if (const auto* begin = std::get_if<SendBegin>(&step.action)) {
+    send_begin(step.owner, *begin, static_cast<size_t>(below(begin->partitions + 1)));
   } else if (below(2) == 0) {
     (void)execute(step);
   }
@@ -258,6 +263,18 @@ void FakeWorld::send_lead(const ObjectKey& owner, const SendLead& lead, size_t p
     log[p].push_back({.lead = lead.generation});
   }
   if (partitions == log.size() && below(5) != 0) note.offsets = std::move(offsets);
+}
+
+void FakeWorld::send_begin(const ObjectKey& owner, const SendBegin& begin, size_t partitions) {
+  auto& log = topics_.at(begin.document_log);
+  Offsets offsets;
+  for (size_t p = 0; p < partitions; ++p) {
+    offsets.push_back(Offset(static_cast<int64_t>(log[p].size())));
+    log[p].push_back({.begin = begin.generation});
+  }
+  const auto note = notes_[owner].generations.find(begin.index);
+  if (note == notes_[owner].generations.end() || !note->second.gate) return;
+  if (partitions == log.size() && below(5) != 0) note->second.gate->begin = std::move(offsets);
 }
 
 void FakeWorld::apply(const ObjectKey& owner, const UpdateNotes& action) {
@@ -279,7 +296,7 @@ void FakeWorld::apply(const ObjectKey&, const DeleteGroup& action) {
 void FakeWorld::apply(const ObjectKey&, const CreateIndex& action) {
   const auto& spec = action.recipe.index.spec;
   indices_.try_emplace(action.recipe.generation_index,
-                       Index{action.recipe, spec.replicas, spec.refresh_interval});
+                       Index{action.recipe, spec.replicas, kNeverRefreshed});
 }
 void FakeWorld::apply(const ObjectKey&, const UpdateSettings& action) {
   auto& index = indices_.at(action.index);
@@ -289,12 +306,18 @@ void FakeWorld::apply(const ObjectKey&, const UpdateSettings& action) {
 void FakeWorld::apply(const ObjectKey& owner, const SendLead& action) {
   send_lead(owner, action, static_cast<size_t>(action.partitions));
 }
+void FakeWorld::apply(const ObjectKey& owner, const SendBegin& action) {
+  send_begin(owner, action, static_cast<size_t>(action.partitions));
+}
 void FakeWorld::apply(const ObjectKey&, const SwapAlias& action) {
   const auto at = aliases_.find(action.alias);
   const auto from = at == aliases_.end() ? std::nullopt : std::optional(at->second);
   if (from == action.to) return;
   if (from != action.from) return violate("the alias moves from where it is not");
   if (!indices_.contains(action.to)) return violate("the alias moves to no index");
+  if (indices_.at(action.to).refresh_interval == kNeverRefreshed) {
+    return violate(fmt::format("the alias moves to {}, which is not refreshed", action.to.get()));
+  }
   if (!complete(action.to)) {
     return violate(fmt::format("the alias moves to {}, which is not complete", action.to.get()));
   }

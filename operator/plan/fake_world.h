@@ -2,9 +2,9 @@
 
 // A world for the planner's tests, in memory: sources, document logs, generations, an engine.
 //
-// Fault model: a step may fail before or after it was done; a Lead record may reach only some
-// partitions; everything may stop between two steps; engine or Kafka may be unreachable; notes may
-// be lost; a worker's processes may be away for a while; records arrive, are routed and folded
+// Fault model: a step may fail before or after it was done; a Lead or Begin record may reach only
+// some partitions; everything may stop between two steps; engine or Kafka may be unreachable; notes
+// may be lost; a worker's processes may be away for a while; records arrive, are routed and folded
 // between any two readings of one observation. Stricter than the real world: the alias refuses to
 // move to a generation that is not complete, and an index under the alias refuses to be deleted.
 // Not modelled: lost records, compaction, documents.
@@ -77,6 +77,7 @@ class FakeWorld {
     bool initial = false;
     bool answered = false;
     std::optional<Generation> lead;
+    std::optional<Generation> begin;
   };
   using Partitions = std::vector<std::vector<Record>>;
   struct Table {
@@ -99,6 +100,7 @@ class FakeWorld {
   void fold(const Running& running);
   Generation leader_at(const Partitions& log, size_t partition, size_t offset) const;
   void send_lead(const ObjectKey& owner, const SendLead& lead, size_t partitions);
+  void send_begin(const ObjectKey& owner, const SendBegin& begin, size_t partitions);
   void observe_kafka(const ObjectKey& key, ObservedIndex& index);
   Committed& committed(const std::string& group, const std::string& topic);
   int below(int limit) { return std::uniform_int_distribution<int>(0, limit - 1)(random_); }
@@ -111,6 +113,7 @@ class FakeWorld {
   void apply(const ObjectKey& owner, const CreateIndex& action);
   void apply(const ObjectKey& owner, const UpdateSettings& action);
   void apply(const ObjectKey& owner, const SendLead& action);
+  void apply(const ObjectKey& owner, const SendBegin& action);
   void apply(const ObjectKey& owner, const SwapAlias& action);
   void apply(const ObjectKey& owner, const DeleteIndex& action);
   void apply(const ObjectKey& owner, const EnsureWorkload& action);

@@ -34,7 +34,7 @@ class Gate {
     while (note_.gate->round <= rounds) {
       if (!pass_round(rounds)) return finish();
     }
-    stay_caught_up();
+    if (write_all()) stay_caught_up();
     return finish();
   }
 
@@ -97,7 +97,7 @@ class Gate {
              fmt::format(
                  "{} has {} records to fold to the gate (round {} of {})", behind.index.get(),
                  lag_records(self ? led_ : folded_, log_.begin, gate.log), gate.round, rounds));
-        outcome_.progress = share(gate.log);
+        outcome_.progress = share(gate.log) / 2;
         return false;
       }
     }
@@ -121,7 +121,7 @@ class Gate {
     }
     if (lag == 0) return true;
     wait(GateOutcome::Waiting::kFold, fmt::format("{} source records are not yet routed", lag));
-    outcome_.progress = share(log_.end) / 2;
+    outcome_.progress = share(log_.end) / 4;
     return false;
   }
 
@@ -130,6 +130,24 @@ class Gate {
     if (all == 0) return 0;
     return 1.0 -
            static_cast<double>(lag_records(folded_, log_.begin, end)) / static_cast<double>(all);
+  }
+
+  bool write_all() {
+    Offsets past = note_.gate->begin;
+    outcome_.begins = past.empty();
+    for (auto& offset : past) offset = Offset(offset.get() + 1);
+    if (!outcome_.begins && reached(folded_, {}, past)) return true;
+    const auto written = std::ranges::count_if(past, [&, p = size_t{0}](Offset end) mutable {
+      const auto committed = p < folded_.size() ? folded_[p] : std::nullopt;
+      ++p;
+      return committed >= end;
+    });
+    wait(GateOutcome::Waiting::kWrite,
+         fmt::format("its documents are being written: {} of {} partitions are done", written,
+                     log_.end.size()));
+    outcome_.progress =
+        0.5 + 0.5 * static_cast<double>(written) / static_cast<double>(log_.end.size());
+    return false;
   }
 
   void stay_caught_up() {

@@ -7,7 +7,9 @@
 // has to be folded by the generation, and by the leader, whose answers go to the end of the log: so
 // this is repeated, once for each hop that a row can cause (row -> child -> subscribe -> lookup ->
 // ...), and bounded by the depth of the relations. A moment in which everything is folded ends it
-// at once. After that the lag must stay low for a while.
+// at once. Then all rows of a document are there, and the generation is told to write them: by a
+// Begin record in each partition, which it does not commit past before every document is written.
+// After that the lag must stay low for a while.
 //
 // The proof needs the order of reading that ObservedIndex promises.
 
@@ -46,9 +48,10 @@ struct GateInput {
 
 struct GateOutcome {
   GenerationNote note;  // what to remember
-  enum class Waiting { kNothing, kSnapshot, kFold, kLag } waiting = Waiting::kNothing;
+  enum class Waiting { kNothing, kSnapshot, kFold, kWrite, kLag } waiting = Waiting::kNothing;
   std::string message;  // what it waits for
   double progress = 0;  // 0..1
+  bool begins = false;  // it is to be told to write
 };
 
 // note: of the generation, not complete. The outcome's note is complete when it is.

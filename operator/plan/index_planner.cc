@@ -216,6 +216,13 @@ class IndexPlanner {
                                target_note);
     if (view_.halted(*view_.target)) found_.gate->note.complete = false;
     target_note = found_.gate->note;
+    if (found_.gate->begins) {
+      add(SendBegin{.document_log = log_,
+                    .partitions = static_cast<int32_t>(view_.topic(log_)->end.size()),
+                    .generation = view_.target->generation,
+                    .index = view_.target_name},
+          "all that was in the sources is folded", "it has not been told to");
+    }
   }
 
   // Whether the alias may move to what is declared now.
@@ -225,6 +232,7 @@ class IndexPlanner {
     const auto* log = view_.topic(log_);
     if (!note(*target).complete || log == nullptr || view_.halted(*target)) return false;
     const int64_t lag = lag_records(view_.folded(*target), log->begin, log->end);
+    if (target->refresh_interval != spec_.refresh_interval) return false;  // see plan_settings
     if (lag > spec_.reindex.cutover.max_lag_records) {
       found_.gate = GateOutcome{.waiting = GateOutcome::Waiting::kLag,
                                 .message = fmt::format("its lag is {} records", lag)};
@@ -308,13 +316,11 @@ class IndexPlanner {
   void plan_settings() {
     for (const auto& generation : seen_.generations) {
       if (!view_.is_target(generation) && !view_.is_serving(generation)) continue;
-      if (generation.replicas == spec_.replicas &&
-          generation.refresh_interval == spec_.refresh_interval) {
-        continue;
-      }
-      add(UpdateSettings{generation.index, spec_.replicas, spec_.refresh_interval},
-          fmt::format("it has {} replicas and {} ms", generation.replicas,
-                      generation.refresh_interval.count()));
+      const auto refresh = note(generation).complete ? spec_.refresh_interval : kNeverRefreshed;
+      if (generation.replicas == spec_.replicas && generation.refresh_interval == refresh) continue;
+      add(UpdateSettings{generation.index, spec_.replicas, refresh},
+          fmt::format("it has {} replicas and {}", generation.replicas,
+                      describe_refresh(generation.refresh_interval)));
     }
   }
 

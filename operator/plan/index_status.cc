@@ -81,6 +81,7 @@ class Reporter {
       case GateOutcome::Waiting::kSnapshot:
         return Phase::kSnapshotting;
       case GateOutcome::Waiting::kFold:
+      case GateOutcome::Waiting::kWrite:
         return Phase::kBuilding;
       case GateOutcome::Waiting::kLag:
         return Phase::kCatchingUp;

@@ -2,7 +2,7 @@
 
 // What the planner asks the world to remember of its own doings. Kept where the world keeps things
 // (a file, a status subresource). Losing notes costs time, never correctness: a generation passes
-// its gate again, a Lead record is sent again, an old generation is kept warm anew.
+// its gate again, a Lead or Begin record is sent again, an old generation is kept warm anew.
 
 #include <chrono>
 #include <map>
@@ -35,6 +35,9 @@ struct GateNote {
   int round = 0;
   std::map<std::string, Offsets> sources;  // round 0: to be routed
   Offsets log;                             // later rounds: to be folded
+  // After the rounds: where the Begin record is, by partition. Empty: it may have been sent to some
+  // partitions, or none.
+  Offsets begin;
   friend bool operator==(const GateNote&, const GateNote&) = default;
 };
 

@@ -33,6 +33,9 @@ struct ObservedTopic {
 // shorter than the topic has partitions.
 using Committed = std::vector<std::optional<Offset>>;
 
+// The refresh interval of an index that is being built: nobody reads it.
+inline constexpr std::chrono::milliseconds kNeverRefreshed{-1};
+
 // One concrete index whose _meta names the SearchIndex.
 struct ObservedGeneration {
   IndexName index;

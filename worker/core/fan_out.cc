@@ -59,7 +59,7 @@ bool Fold::touch_roots(size_t limit, std::string& cursor, Effects& effects) {
 }
 
 void Fold::touch_users(const FanOut& change, size_t& budget, Effects& effects) {
-  if (mode_ == Mode::kRestore) return;
+  if (!duties_.touches) return;
   std::string cursor, value;
   if (follow(change, budget, cursor, effects)) return;
   FanOut rest = change;
@@ -118,7 +118,7 @@ bool Fold::fan_out(size_t limit, Effects& effects, FanOut& followed) {
     return false;
   });
   if (!found) return false;
-  mode_ = Mode::kFollow;
+  duties_ = {.sends = false, .touches = true};
   size_t budget = limit;
   FanOut rest = followed;
   const bool complete = follow(followed, budget, rest.cursor, effects);

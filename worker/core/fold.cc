@@ -37,8 +37,8 @@ bool Fold::is_looked_up(BindingId binding) const {
          (binding == pipeline_.root && root_looked_up_);
 }
 
-Result<void> Fold::apply(Offset offset, const Message& message, Mode mode, Effects& effects) {
-  mode_ = mode;
+Result<void> Fold::apply(Offset offset, const Message& message, Duties duties, Effects& effects) {
+  duties_ = duties;
   if (message.binding >= pipeline_.bindings.size()) {
     return fail(ErrorCode::kMalformed,
                 fmt::format("no binding has the number {}", message.binding));
@@ -57,9 +57,10 @@ Result<void> Fold::apply(Offset offset, const Message& message, Mode mode, Effec
       apply_repeat(offset, message, effects);
       return {};
     case MessageKind::kLead:
+    case MessageKind::kBegin:
       break;
   }
-  CHECK(false, "a Lead is for the partition, not for its fold");
+  CHECK(false, "it is for the partition, not for its fold");
   return {};
 }
 
@@ -96,7 +97,7 @@ Result<void> Fold::apply_row(Offset offset, const Message& message, Effects& eff
 // late meanwhile comes before the answer.
 bool Fold::came_late(const Message& message, std::string_view state_key, Held& held) {
   const bool late = message.position < held.position;
-  if (late == held.asked || (late && mode_ != Mode::kLead)) return false;
+  if (late == held.asked || (late && !duties_.sends)) return false;
   held.asked = late;
   write(state_key, held);
   return late;
@@ -275,11 +276,11 @@ void Fold::send_to_parents(Offset offset, const Message& message, const Held& be
 }
 
 void Fold::touch(std::string_view root, uint64_t changed_at_us, Effects& effects) {
-  if (mode_ != Mode::kRestore) effects.touched.add(root, changed_at_us);
+  if (duties_.touches) effects.touched.add(root, changed_at_us);
 }
 
 void Fold::send(Partition to, const Message& message, Effects& effects) {
-  if (mode_ == Mode::kLead) effects.sends.push_back({to, encode(message)});
+  if (duties_.sends) effects.sends.push_back({to, encode(message)});
 }
 
 // Keeps the edges of a held row equal to what its tuple refers to.
@@ -310,7 +311,7 @@ void Fold::add_edge(BindingId target, std::string_view key, const Holder& holder
   // Only who really asks remembers it. One that follows or restores may see a need that the one who
   // led at that time did not have, where compaction has kept a late record and not the newer one.
   const auto state_key = keys_.lookup(target, key);
-  if (mode_ != Mode::kLead || store_.get(state_key, buffer_)) return;
+  if (!duties_.sends || store_.get(state_key, buffer_)) return;
   write(state_key, Held{.asked = true});  // no position: not answered
   subscribe(target, key, effects);
 }

@@ -76,22 +76,22 @@ class Fold : public RowReader {
     Partition partition;
     int32_t partitions = 1;
     // Edges that one change follows at once; the rest are left to fan_out().
-    size_t inline_edges_max = 256;
+    size_t inline_edges_max = 32;
   };
 
   // `pipeline` and `store` outlive the fold.
   Fold(const model::Pipeline& pipeline, Options options, Store& store);
 
-  enum class Mode {
-    kLead,     // sends and touches
-    kFollow,   // touches; another generation sends
-    kRestore,  // neither: what the message caused is known to be done
+  // Of what a message causes, what is wanted: neither where it is known to be done.
+  struct Duties {
+    bool sends = true;    // no other generation leads
+    bool touches = true;  // the generation has begun to write
   };
 
-  // Applies one message other than kLead; appends what it causes to `effects`. Errors: kMalformed:
-  // a row that cannot be read. No document shows it then, but what it refers to stays known: what
-  // is sent depends on the log alone, never on the fields of one generation.
-  Result<void> apply(Offset offset, const Message& message, Mode mode, Effects& effects);
+  // Applies one message of a row; appends what it causes to `effects`. Errors: kMalformed: a row
+  // that cannot be read. No document shows it then, but what it refers to stays known: what is sent
+  // depends on the log alone, never on the fields of one generation.
+  Result<void> apply(Offset offset, const Message& message, Duties duties, Effects& effects);
 
   // Follows up to `limit` edges of the oldest change under way. Returns that change as it was
   // before, or nothing if there is none.
@@ -156,7 +156,7 @@ class Fold : public RowReader {
   Store& store_;
   const StateKeys keys_;
   bool root_looked_up_ = false;
-  Mode mode_ = Mode::kLead;            // of the message that is being applied
+  Duties duties_;                      // of the message that is being applied
   std::vector<Projector> projectors_;  // by BindingId
   std::string buffer_;
 };

@@ -24,6 +24,10 @@ bool is_tombstone(const Message& message) {
 std::string encode_key(const Message& message) {
   std::string key(1, static_cast<char>(message.kind));
   if (message.kind == MessageKind::kLead) return key;
+  if (message.kind == MessageKind::kBegin) {
+    append_integer(key, message.generation.get());
+    return key;
+  }
   key.reserve(16 + message.key.size() + message.root.size());
   append_integer(key, message.binding);
   if (message.kind == MessageKind::kChild || message.kind == MessageKind::kRepeat) {
@@ -46,8 +50,8 @@ EncodedMessage encode(const Message& message) {
   }
   std::string value;
   value.reserve(24 + (message.row ? message.row->size() : 0));
-  if (message.kind == MessageKind::kLead) {
-    append_integer(value, message.leader.get());
+  if (message.kind == MessageKind::kLead || message.kind == MessageKind::kBegin) {
+    append_integer(value, message.generation.get());
   } else {
     append_header(value, message);
     if (message.row) value += *message.row;
@@ -57,7 +61,11 @@ EncodedMessage encode(const Message& message) {
 }
 
 EncodedMessage encode_lead(Generation generation) {
-  return encode({.kind = MessageKind::kLead, .leader = generation});
+  return encode({.kind = MessageKind::kLead, .generation = generation});
+}
+
+EncodedMessage encode_begin(Generation generation) {
+  return encode({.kind = MessageKind::kBegin, .generation = generation});
 }
 
 Result<Message> decode(std::string_view key, std::optional<std::string_view> value,
@@ -67,8 +75,11 @@ Result<Message> decode(std::string_view key, std::optional<std::string_view> val
   message.kind = static_cast<MessageKind>(keys.integer<char>());
   ByteReader values(value ? *value : meta.value_or(std::string_view()));
   switch (message.kind) {
+    case MessageKind::kBegin:
+      keys.integer<int32_t>();  // the same
+      [[fallthrough]];
     case MessageKind::kLead:
-      message.leader = Generation(values.integer<int32_t>());
+      message.generation = Generation(values.integer<int32_t>());
       if (!keys.ok() || !values.ok()) break;
       return message;
     case MessageKind::kRow:

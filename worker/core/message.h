@@ -36,6 +36,7 @@ enum class MessageKind : char {
   kLookup = 'L',     // from a row's owner to a subscribed partition; without a row: it is absent
   kRepeat = 'P',     // to a row's owner: say again what the child is to this root
   kLead = 'G',       // from here on only this generation sends messages
+  kBegin = 'B',      // this generation writes every document, and from then on each that changes
 };
 
 // Longest key text of a row: what Elasticsearch takes as a document's id.
@@ -43,12 +44,12 @@ inline constexpr size_t kKeyBytesMax = 512;
 
 struct Message {
   MessageKind kind = MessageKind::kRow;
-  BindingId binding = 0;       // all but kLead
+  BindingId binding = 0;       // all but kLead, kBegin
   uint8_t side = 0;            // kChild, kRepeat: which of the binding's sides
-  std::string_view key;        // of the row; all but kLead
+  std::string_view key;        // of the row; all but kLead, kBegin
   std::string_view root;       // kChild, kRepeat: the root's key
   Partition subscriber;        // kSubscribe
-  Generation leader;           // kLead
+  Generation generation;       // kLead, kBegin
   Position position;           // kRow, kChild, kLookup
   uint64_t changed_at_us = 0;  // when the source committed it, microseconds since 1970; 0: unknown
   std::optional<std::string_view> row;  // canonical JSON object; kRow, kChild, kLookup
@@ -67,6 +68,8 @@ EncodedMessage encode(const Message& message);
 
 // The record that hands the duty to send to `generation`.
 EncodedMessage encode_lead(Generation generation);
+// The record that has `generation` begin to write.
+EncodedMessage encode_begin(Generation generation);
 
 // The views point into the arguments. Errors: kMalformed.
 Result<Message> decode(std::string_view key, std::optional<std::string_view> value,

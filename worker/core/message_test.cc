@@ -43,7 +43,8 @@ std::vector<Message> samples() {
       {.kind = MessageKind::kLookup, .binding = 1, .key = "x", .position = {0, 9}, .row = "{}"},
       {.kind = MessageKind::kLookup, .binding = 1, .key = "x", .position = {0, 9}},
       {.kind = MessageKind::kRepeat, .binding = 2, .side = 1, .key = "x", .root = "y"},
-      {.kind = MessageKind::kLead, .leader = Generation(32767)},
+      {.kind = MessageKind::kLead, .generation = Generation(32767)},
+      {.kind = MessageKind::kBegin, .generation = Generation(1)},
   };
 }
 
@@ -64,7 +65,7 @@ TEST(Message, IsReadAsItWasWritten) {
     EXPECT_EQ(again->key, message.key);
     EXPECT_EQ(again->root, message.root);
     EXPECT_EQ(again->subscriber, message.subscriber);
-    EXPECT_EQ(again->leader, message.leader);
+    EXPECT_EQ(again->generation, message.generation);
     EXPECT_EQ(again->position, message.position);
     EXPECT_EQ(again->changed_at_us, message.changed_at_us);
     EXPECT_EQ(again->row, message.row);
@@ -99,6 +100,7 @@ TEST(Message, CompactionKeyHoldsWhatItIsAboutAndNotWhatItSays) {
               m.key = "";
             }));
   EXPECT_EQ(encode_lead(Generation(1)).key, encode_lead(Generation(2)).key);
+  EXPECT_NE(encode_begin(Generation(1)).key, encode_begin(Generation(2)).key);
 }
 
 TEST(Message, TornBytesAreRefused) {

@@ -15,8 +15,9 @@ std::string encode_progress(const Progress& progress, std::string_view log) {
   append_integer(out, progress.newest_ms);
   append_integer(out, static_cast<uint8_t>(progress.whole));
   append_integer(out, progress.silent_until.get());
-  append_integer(out, static_cast<uint8_t>(progress.rebuild));
-  out += progress.rebuild_cursor;
+  append_integer(out, progress.begun_at.get());
+  append_integer(out, static_cast<uint8_t>(progress.first_pass));
+  out += progress.cursor;
   return out;
 }
 
@@ -31,8 +32,9 @@ std::optional<Progress> decode_progress(std::string_view bytes, std::string_view
   progress.newest_ms = reader.integer<int64_t>();
   progress.whole = reader.integer<uint8_t>() != 0;
   progress.silent_until = Offset(reader.integer<int64_t>());
-  progress.rebuild = static_cast<Rebuild>(reader.integer<uint8_t>());
-  progress.rebuild_cursor = reader.rest();
+  progress.begun_at = Offset(reader.integer<int64_t>());
+  progress.first_pass = static_cast<FirstPass>(reader.integer<uint8_t>());
+  progress.cursor = reader.rest();
   CHECK(reader.ok(), "the record of progress is torn");
   return progress;
 }

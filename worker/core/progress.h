@@ -9,11 +9,11 @@
 
 namespace searchsync::worker {
 
-// Where a new generation is in its first pass over the log.
-enum class Rebuild : uint8_t {
-  kNone,     // it is done, or was not needed
+// How far a generation is with its documents.
+enum class FirstPass : uint8_t {
   kFolding,  // records are applied and nothing is written
   kWriting,  // every document is written, in order of key
+  kDone,     // what is touched is written
 };
 
 // How far a partition has come.
@@ -24,9 +24,11 @@ struct Progress {
   int64_t began_ms = 0;   // when the fold began, at the start of the log
   int64_t newest_ms = 0;  // up to when it has applied all there was
   bool whole = true;      // no record was missing so far: nothing had been compacted
-  Offset silent_until;    // end of the first pass
-  Rebuild rebuild = Rebuild::kNone;
-  std::string rebuild_cursor;  // the last root that was written
+  // The first pass folds up to both of these.
+  Offset silent_until;  // the end of the log, when nothing was known of it
+  Offset begun_at{-1};  // of the Begin record; -1: not read yet
+  FirstPass first_pass = FirstPass::kFolding;
+  std::string cursor;  // kWriting: the last root that was written
 };
 
 // log: the identity of the log.

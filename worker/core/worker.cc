@@ -27,11 +27,10 @@ Offset PartitionWorker::start(const LogState& log) {
   oldest_usable_ms_ = log.oldest_usable_ms;
   if (!load(log)) {
     store_.clear();
-    at_ = {.began_ms = log.now_ms,
-           .silent_until = log.committed == Offset(0) ? log.end : Offset(0)};
+    at_ = {.began_ms = log.now_ms, .silent_until = log.end};
   }
   forget_what_others_finished();
-  advance_rebuild();
+  advance_first_pass();
   fan_outs_ = fold_.fan_outs();
   save_progress();
   store_.commit();
@@ -58,10 +57,8 @@ void PartitionWorker::forget_what_others_finished() {
   });
   for (const auto& key : finished) store_.erase(key);
   fold_.drop_fan_outs(restored_until_);
-  // Past all that was folded in silence, another worker has written every document.
-  if (restored_until_ > Offset(0) && restored_until_ >= std::min(at_.applied, at_.silent_until)) {
-    at_.silent_until = Offset(0);
-    at_.rebuild = Rebuild::kNone;
+  if (at_.begun_at >= Offset(0) && restored_until_ > at_.begun_at) {
+    at_.first_pass = FirstPass::kDone;
   }
 }
 
@@ -95,7 +92,7 @@ Work PartitionWorker::apply(std::span<const LogRecord> records) {
     if (!is_usable(record)) break;
     apply(record, effects, work);
   }
-  advance_rebuild();
+  advance_first_pass();
   work.sends = std::move(effects.sends);
   work.touched = effects.touched.all();
   open_batch(since, work);
@@ -105,19 +102,14 @@ Work PartitionWorker::apply(std::span<const LogRecord> records) {
   return work;
 }
 
-// Whether it belongs to the first pass of a generation that another one leads. The committed offset
-// does not move before every document is written, so the pass begins again if its state is lost.
-bool PartitionWorker::is_silent(Offset offset) const {
-  return offset < at_.silent_until && offset >= restored_until_ && !leads();
-}
-
 // What is still to be done may depend on what was there before, and after a while compaction takes
 // that away: a row's last parent, a deletion. Not so if nothing has been compacted yet.
 bool PartitionWorker::is_usable(const LogRecord& record) {
   if (halted_) return false;
   const bool whole = at_.whole && record.offset == at_.applied;
-  if (whole || record.timestamp_ms >= oldest_usable_ms_ || record.offset < restored_until_ ||
-      is_silent(record.offset)) {
+  const bool idle = !leads() && at_.first_pass == FirstPass::kFolding;
+  if (whole || idle || record.timestamp_ms >= oldest_usable_ms_ ||
+      record.offset < restored_until_) {
     return true;
   }
   const auto iso = [](int64_t ms) {
@@ -140,11 +132,9 @@ void PartitionWorker::apply(const LogRecord& record, Effects& effects, Work& wor
   CHECK(record.offset >= at_.applied, "offset {} comes after {}", record.offset.get(),
         at_.applied.get());
   const bool done = record.offset < restored_until_;
-  const bool silent = is_silent(record.offset);
   at_.whole = at_.whole && record.offset == at_.applied;
   at_.applied = Offset(record.offset.get() + 1);
   at_.newest_ms = std::max(at_.newest_ms, record.timestamp_ms);
-  if (silent) at_.rebuild = Rebuild::kFolding;
   const auto refuse = [&](const Error& error) {
     if (done) return;
     work.refused.push_back(
@@ -156,13 +146,16 @@ void PartitionWorker::apply(const LogRecord& record, Effects& effects, Work& wor
   auto message = decode(record.key, record.value, record.meta);
   if (!message) return refuse(message.error());
   if (message->kind == MessageKind::kLead) {
-    at_.leader = message->leader;
+    at_.leader = message->generation;
     return;
   }
-  const auto mode = done || silent ? Fold::Mode::kRestore
-                    : leads()      ? Fold::Mode::kLead
-                                   : Fold::Mode::kFollow;
-  if (auto applied = fold_.apply(record.offset, *message, mode, effects); !applied) {
+  if (message->kind == MessageKind::kBegin) {
+    if (message->generation == options_.generation) begin(record.offset);
+    return;
+  }
+  const Fold::Duties duties{.sends = !done && leads(),
+                            .touches = !done && at_.first_pass != FirstPass::kFolding};
+  if (auto applied = fold_.apply(record.offset, *message, duties, effects); !applied) {
     refuse(applied.error());
   }
 }
@@ -174,25 +167,35 @@ void PartitionWorker::reached(Offset position, int64_t at_ms) {
   if (moved) at_.whole = false;
   at_.applied = std::max(at_.applied, position);
   at_.newest_ms = std::max(at_.newest_ms, at_ms);
-  advance_rebuild();
+  advance_first_pass();
   save_progress();
   store_.commit();
 }
 
-void PartitionWorker::advance_rebuild() {
-  if (at_.rebuild == Rebuild::kFolding && at_.applied >= at_.silent_until) {
-    at_.rebuild = Rebuild::kWriting;
+// The log is not committed past the Begin record before every document is written: so who finds it
+// among what is committed knows that they are.
+void PartitionWorker::begin(Offset offset) {
+  if (at_.begun_at >= Offset(0)) return;
+  at_.begun_at = offset;
+  if (offset < restored_until_) at_.first_pass = FirstPass::kDone;
+}
+
+void PartitionWorker::advance_first_pass() {
+  if (at_.first_pass == FirstPass::kFolding && at_.begun_at >= Offset(0) &&
+      at_.applied >= at_.silent_until) {
+    at_.first_pass = FirstPass::kWriting;
   }
 }
 
 std::optional<Work> PartitionWorker::fan_out(size_t limit) {
   if (!fanning_out()) return std::nullopt;
-  if (at_.rebuild == Rebuild::kWriting) return touch_more_roots(limit);
+  if (at_.first_pass == FirstPass::kWriting) return touch_more_roots(limit);
   Effects effects;
   FanOut followed;
   CHECK(fold_.fan_out(limit, effects, followed));
   Work work;
   work.touched = effects.touched.all();
+  work.can_wait = true;
   open_batch(followed.since, work);
   fan_outs_ = fold_.fan_outs();
   save_progress();
@@ -202,13 +205,13 @@ std::optional<Work> PartitionWorker::fan_out(size_t limit) {
 
 Work PartitionWorker::touch_more_roots(size_t limit) {
   Effects effects;
-  const bool more = fold_.touch_roots(limit, at_.rebuild_cursor, effects);
+  const bool more = fold_.touch_roots(limit, at_.cursor, effects);
   Work work;
   work.touched = effects.touched.all();
-  open_batch(restored_until_, work);
+  open_batch(at_.begun_at, work);
   if (!more) {
-    at_.rebuild = Rebuild::kNone;
-    at_.rebuild_cursor.clear();
+    at_.first_pass = FirstPass::kDone;
+    at_.cursor.clear();
   }
   save_progress();
   store_.commit();
@@ -233,8 +236,6 @@ std::optional<Write> PartitionWorker::write(std::string_view root, uint64_t chan
 
 void PartitionWorker::open_batch(Offset since, Work& work) {
   if (work.pieces() == 0) return;
-  // Nothing of the first pass counts before all of it is done.
-  if (at_.rebuild != Rebuild::kNone) since = restored_until_;
   work.batch = at_.next_batch++;
   const Offset last(at_.applied.get() - 1);
   batches_.push_back({work.batch, since, last, work.pieces()});
@@ -260,7 +261,9 @@ void PartitionWorker::close_batches() {
 
 Offset PartitionWorker::committable() const {
   Offset least = std::max(at_.applied, restored_until_);
-  if (at_.rebuild != Rebuild::kNone) least = std::min(least, restored_until_);
+  if (at_.begun_at >= Offset(0) && at_.first_pass != FirstPass::kDone) {
+    least = std::min(least, at_.begun_at);
+  }
   for (const auto& batch : batches_) least = std::min(least, batch.since);
   for (const auto& change : fan_outs_) least = std::min(least, change.since);
   return least;

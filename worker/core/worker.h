@@ -56,6 +56,7 @@ struct Work {
   std::vector<Send> sends;
   std::vector<TouchedRoots::Touch> touched;
   std::vector<Refused> refused;
+  bool can_wait = false;  // a change of few documents should not wait for these: there are many
   size_t pieces() const { return sends.size() + touched.size() + refused.size(); }
 };
 
@@ -65,7 +66,7 @@ class PartitionWorker {
     Partition partition;
     int32_t partitions = 1;
     Generation generation{1};
-    size_t inline_edges_max = 256;  // see Fold::Options
+    size_t inline_edges_max = 32;  // see Fold::Options
   };
 
   // `pipeline` and `store` outlive the worker.
@@ -84,8 +85,9 @@ class PartitionWorker {
 
   // Takes up the state that the store holds. Call once, first. Returns the offset to read from.
   //
-  // A generation that begins, with nothing committed and another one leading, folds the log up to
-  // its end without writing, and then writes every document once: by fan_out().
+  // A new generation folds the log up to its Begin record, and at least up to where the log ends
+  // now, without writing. Then it writes every document once: by fan_out(). See
+  // docs/decisions/0003-documents-are-written-once-complete.md.
   Offset start(const LogState& log);
   // The work that was under way when the state was saved.
   std::vector<Work> resume();
@@ -108,7 +110,7 @@ class PartitionWorker {
   Offset committable() const;
   Offset applied() const { return at_.applied; }  // the next offset to apply
   size_t batches_under_way() const { return batches_.size(); }
-  bool fanning_out() const { return !fan_outs_.empty() || at_.rebuild == Rebuild::kWriting; }
+  bool fanning_out() const { return !fan_outs_.empty() || at_.first_pass == FirstPass::kWriting; }
   Generation leader() const { return at_.leader; }
   // Why nothing more may be applied, if so: a record that is still to be done is older than what
   // can be used. What was given out may be finished and committed. Only a new document log mends
@@ -126,12 +128,12 @@ class PartitionWorker {
   bool leads() const { return at_.leader == options_.generation; }
   bool load(const LogState& log);
   void forget_what_others_finished();
-  bool is_silent(Offset offset) const;
   bool is_usable(const LogRecord& record);
   void apply(const LogRecord& record, Effects& effects, Work& work);
   Work touch_more_roots(size_t limit);
   void open_batch(Offset since, Work& work);
-  void advance_rebuild();
+  void begin(Offset offset);
+  void advance_first_pass();
   void save_progress();
   void close_batches();
 

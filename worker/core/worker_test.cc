@@ -34,10 +34,14 @@ model::Pipeline pipeline() {
   return std::move(*compiled);
 }
 
-// One partition, and the log that it reads.
+// One partition, and the log that it reads: at offset 0 generation 1 begins to write.
 class WorkerTest : public testing::Test {
  protected:
-  WorkerTest() { start(Generation(1)); }
+  WorkerTest() {
+    start(Generation(1));
+    apply(encode_begin(Generation(1)));
+    EXPECT_THAT(written_all(), SizeIs(0));
+  }
 
   void start(Generation generation, Offset committed = Offset(0), int64_t oldest_usable_ms = 0) {
     worker_ = std::make_unique<PartitionWorker>(
@@ -69,6 +73,16 @@ class WorkerTest : public testing::Test {
       return std::nullopt;
     }
     return worker_->write(work.touched[0].root, work.touched[0].changed_at_us);
+  }
+
+  // The documents of the first pass; each is acknowledged.
+  std::vector<std::string> written_all() {
+    std::vector<std::string> roots;
+    while (const auto work = worker_->fan_out(1)) {
+      for (const auto& touch : work->touched) roots.push_back(touch.root);
+      if (work->pieces() > 0) worker_->acknowledge(work->batch, work->pieces());
+    }
+    return roots;
   }
 
   // What the worker sends, and appends to its own log.
@@ -111,11 +125,11 @@ TEST_F(WorkerTest, TheVersionIsTheGenerationAndTheOffset) {
 TEST_F(WorkerTest, TheLogIsCommittedUpToTheFirstThingUndone) {
   const auto first = apply(run(1, R"({"n":1})"));
   const auto second = apply(run(2, R"({"n":2})"));
-  EXPECT_EQ(worker_->committable(), Offset(0));
+  EXPECT_EQ(worker_->committable(), Offset(1));
   worker_->acknowledge(second.batch, second.pieces());
-  EXPECT_EQ(worker_->committable(), Offset(0));
+  EXPECT_EQ(worker_->committable(), Offset(1));
   worker_->acknowledge(first.batch, first.pieces());
-  EXPECT_EQ(worker_->committable(), Offset(2));
+  EXPECT_EQ(worker_->committable(), Offset(3));
 }
 
 TEST_F(WorkerTest, OneWriteDoesForAllThatTouchedTheDocument) {
@@ -124,7 +138,7 @@ TEST_F(WorkerTest, OneWriteDoesForAllThatTouchedTheDocument) {
   const auto write = written(first);
   ASSERT_TRUE(write.has_value());
   EXPECT_EQ(write->document, R"({"n":2,"owner":null,"bugs":[]})");
-  EXPECT_EQ(write->version, document_version(Generation(1), Offset(1)));
+  EXPECT_EQ(write->version, document_version(Generation(1), Offset(2)));
   EXPECT_EQ(written(second)->version, write->version);
 }
 
@@ -138,9 +152,61 @@ TEST_F(WorkerTest, WhatWasUnderWayIsGivenOutAgain) {
   const auto write = written(again[0]);
   ASSERT_TRUE(write.has_value());
   EXPECT_EQ(write->document, R"({"n":2,"owner":null,"bugs":[]})");
-  EXPECT_EQ(write->version, document_version(Generation(1), Offset(1)));
-  EXPECT_EQ(worker_->committable(), Offset(1));
+  EXPECT_EQ(write->version, document_version(Generation(1), Offset(2)));
+  EXPECT_EQ(worker_->committable(), Offset(2));
   worker_->acknowledge(again[0].batch);
+  EXPECT_EQ(worker_->committable(), Offset(3));
+}
+
+TEST_F(WorkerTest, ANewGenerationWritesNothingUntilItIsTold) {
+  store_.clear();
+  next_ = Offset(0);
+  start(Generation(1));
+  const auto asked = apply(run(1, R"({"n":1,"owner":"o"})"));
+  EXPECT_THAT(asked.sends, SizeIs(1));
+  EXPECT_EQ(apply(run(2, R"({"n":2})")).pieces(), 0u);
+  EXPECT_FALSE(worker_->fanning_out());
+  apply(encode_begin(Generation(2)));
+  EXPECT_FALSE(worker_->fanning_out()) << "another one is told";
+  EXPECT_EQ(worker_->committable(), Offset(0)) << "the question is not sent yet";
+  worker_->acknowledge(asked.batch);
+  EXPECT_EQ(worker_->committable(), Offset(3));
+
+  apply(encode_begin(Generation(1)));
+  const auto changed = apply(run(3, R"({"n":3})"));
+  EXPECT_THAT(changed.touched, SizeIs(1));
+  worker_->acknowledge(changed.batch);
+  EXPECT_EQ(worker_->committable(), Offset(3)) << "not every document is written";
+  const auto work = worker_->fan_out(10);
+  ASSERT_TRUE(work.has_value());
+  EXPECT_EQ(written(*work)->document, R"({"n":3,"owner":null,"bugs":[]})");
+  worker_->acknowledge(work->batch);
+  EXPECT_EQ(worker_->committable(), Offset(5));
+}
+
+TEST_F(WorkerTest, WhoFindsTheBeginningCommittedNeedNotWriteAllAgain) {
+  const auto work = apply(run(1, R"({"n":1})"));
+  worker_->acknowledge(work.batch);
+  ASSERT_EQ(worker_->committable(), next_);
+  store_.clear();
+  next_ = Offset(0);
+  start(Generation(1), Offset(2));
+  apply(encode_begin(Generation(1)));
+  apply(run(1, R"({"n":1})"));
+  EXPECT_THAT(written_all(), SizeIs(0));
+  EXPECT_THAT(apply(run(2, R"({"n":2})")).touched, SizeIs(1));
+}
+
+TEST_F(WorkerTest, WhoFindsItNotCommittedWritesAll) {
+  apply(run(1, R"({"n":1})"));
+  store_.clear();
+  start(Generation(1));
+  next_ = Offset(0);
+  apply(encode_begin(Generation(1)));
+  EXPECT_FALSE(worker_->fanning_out()) << "before the end of the log it may go through old states";
+  EXPECT_EQ(apply(run(1, R"({"n":1})")).touched.size(), 0u);
+  EXPECT_EQ(worker_->committable(), Offset(0));
+  EXPECT_THAT(written_all(), SizeIs(1));
   EXPECT_EQ(worker_->committable(), Offset(2));
 }
 
@@ -180,7 +246,7 @@ TEST_F(WorkerTest, ALateChildIsAskedForAtItsOwner) {
   const auto child = read(sent.sends[0]);
   EXPECT_EQ(child.kind, MessageKind::kChild);
   EXPECT_EQ(child.root, "1");
-  EXPECT_EQ(child.position, (Position{0, 1}));  // one more than the row's offset
+  EXPECT_EQ(child.position, (Position{0, 2}));  // one more than the row's offset
   apply(sent.sends[0].message);
 
   Message older = child;
@@ -195,7 +261,7 @@ TEST_F(WorkerTest, ALateChildIsAskedForAtItsOwner) {
   ASSERT_THAT(answered.sends, SizeIs(1));
   const auto again = read(answered.sends[0]);
   EXPECT_EQ(again.kind, MessageKind::kChild);
-  EXPECT_EQ(again.position, (Position{0, 4}));
+  EXPECT_EQ(again.position, (Position{0, 5}));
   EXPECT_EQ(again.row, row.row);
   EXPECT_EQ(answered.sends[0].message.key, sent.sends[0].message.key);
 }
@@ -275,7 +341,7 @@ TEST_F(WorkerTest, AMalformedRowGoesToTheDeadLetters) {
 }
 
 TEST_F(WorkerTest, WorkThatIsTooOldHalts) {
-  worker_->reached(Offset(1), 0);  // something was compacted away
+  worker_->reached(Offset(2), 0);  // something was compacted away
   next_ = Offset(5);
   store_.clear();
   start(Generation(1), Offset(2), 500);

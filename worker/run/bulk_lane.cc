@@ -41,8 +41,11 @@ bool BulkLane::full() const {
          gathered_.body.size() >= options_.bytes_max;
 }
 
-bool BulkLane::has_room() const {
-  return !full() && waiting_.empty() && in_flight_ < options_.requests_max;
+bool BulkLane::has_room(Urgency urgency) const {
+  if (full() || !waiting_.empty()) return false;
+  if (urgency == Urgency::kDirect) return in_flight_ < options_.requests_max;
+  return in_flight_ < std::max(1, options_.requests_max - 1) &&
+         gathered_.items.size() < options_.fan_out_max;
 }
 
 Clock::time_point BulkLane::send(Clock::time_point now) {

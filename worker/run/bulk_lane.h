@@ -42,6 +42,7 @@ class BulkLane {
     IndexName index;
     size_t documents_max = 1000;  // of one request
     size_t bytes_max = 5 << 20;   // of one request
+    size_t fan_out_max = 250;     // documents of a fan-out in one request
     std::chrono::milliseconds delay{5};
     int requests_max = 2;                          // in flight
     std::chrono::milliseconds timeout{60'000};     // of one request; shorter than index.gc_deletes
@@ -60,8 +61,9 @@ class BulkLane {
   // Takes a document, even if there is no room.
   void add(QueuedDocument document, const Write& write, Clock::time_point now);
   // Whether another document would be sent without waiting for an answer first. The later it is
-  // built, the newer it is.
-  bool has_room() const;
+  // built, the newer it is. Documents of a fan-out have less room, in requests that take less long,
+  // so that an urgent one always has some.
+  bool has_room(Urgency urgency) const;
   // Sends what is due. Returns when to call again, if nothing else happens.
   Clock::time_point send(Clock::time_point now);
   // Hands over the outcomes that have arrived. Returns how many.

@@ -84,12 +84,30 @@ TEST_F(BulkLaneTest, GathersUpToItsLimitAndHandsOutcomesBack) {
   BulkLane lane({.index = IndexName("runs"), .documents_max = 3, .delay = milliseconds(0)},
                 *client_, 1);
   for (const char* root : {"a", "b", "c"}) add(lane, root);
-  EXPECT_FALSE(lane.has_room());
+  EXPECT_FALSE(lane.has_room(Urgency::kDirect));
   const auto outcomes = finish(lane);
   EXPECT_EQ(outcomes.size(), 3u);
   EXPECT_EQ(outcomes.at("b"), elastic::Outcome::kApplied);
   EXPECT_EQ(bodies_.size(), 1u);
   EXPECT_TRUE(lane.trouble().empty());
+}
+
+TEST_F(BulkLaneTest, ADocumentOfAFanOutLeavesRoomForUrgentOnes) {
+  answer_ = [](const std::string& body) {
+    return http::Response{.body = items(count_lines(body) / 2, 200)};
+  };
+  BulkLane lane({.index = IndexName("runs"), .delay = milliseconds(0), .fan_out_max = 2}, *client_,
+                1);
+  EXPECT_TRUE(lane.has_room(Urgency::kFanOut));
+  add(lane, "a");
+  add(lane, "b");
+  EXPECT_FALSE(lane.has_room(Urgency::kFanOut));
+  EXPECT_TRUE(lane.has_room(Urgency::kDirect));
+  lane.send(Clock::now());
+  EXPECT_FALSE(lane.has_room(Urgency::kFanOut)) << "one request is under way, two may be";
+  EXPECT_TRUE(lane.has_room(Urgency::kDirect));
+  EXPECT_EQ(finish(lane).size(), 2u);
+  EXPECT_TRUE(lane.has_room(Urgency::kFanOut));
 }
 
 TEST_F(BulkLaneTest, SendsAgainWhatGotNoAnswerAndSaysWhy) {

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <random>
 
 #include "lib/base/check.h"
@@ -14,6 +15,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr std::array kUrgencies = {Urgency::kDirect, Urgency::kFanOut};
 constexpr size_t kRecordsMax = 500;           // of one poll
 constexpr size_t kBatchesInFlightMax = 2000;  // of all partitions
 constexpr size_t kDocumentsMax = 50'000;      // waiting to be written
@@ -89,7 +91,9 @@ Result<void> FoldLoop::step(Clock::time_point now) {
   build(now,
         documents_.size() >= kDocumentsMax / 2 || batches_under_way() >= kBatchesInFlightMax / 2);
   auto next = bulk_.send(now);
-  if (bulk_.has_room() && !documents_.empty()) next = std::min(next, documents_.next_due());
+  for (const auto urgency : kUrgencies) {
+    if (bulk_.has_room(urgency)) next = std::min(next, documents_.next_due(urgency));
+  }
   if (now >= next_commit_) {
     commit(kafka::CommitMode::kAsync);
     next_commit_ = now + kCommitEvery;
@@ -283,7 +287,8 @@ void FoldLoop::take(Assigned& assigned, Work work) {
     documents_.add({.assignment = owner.assignment,
                     .batches = {owner.batch},
                     .root = std::move(touch.root),
-                    .changed_at_us = touch.changed_at_us},
+                    .changed_at_us = touch.changed_at_us,
+                    .urgency = work.can_wait ? Urgency::kFanOut : Urgency::kDirect},
                    due);
   }
   for (const auto& refused : work.refused) {
@@ -363,15 +368,17 @@ void FoldLoop::acknowledge(const QueuedDocument& document, size_t skipped) {
 
 // As late as possible: what comes in while the engine is busy is in the document already.
 void FoldLoop::build(Clock::time_point now, bool early) {
-  while (bulk_.has_room()) {
-    auto document = documents_.take(now, early);
-    if (!document) return;
-    Assigned* assigned = find(document->assignment);
-    if (assigned == nullptr) continue;  // the partition is somebody else's now
-    if (const auto write = assigned->worker->write(document->root, document->changed_at_us)) {
-      bulk_.add(std::move(*document), *write, now);
-    } else {
-      acknowledge(*document);
+  for (const auto urgency : kUrgencies) {
+    while (bulk_.has_room(urgency)) {
+      auto document = documents_.take(urgency, now, early);
+      if (!document) break;
+      Assigned* assigned = find(document->assignment);
+      if (assigned == nullptr) continue;  // the partition is somebody else's now
+      if (const auto write = assigned->worker->write(document->root, document->changed_at_us)) {
+        bulk_.add(std::move(*document), *write, now);
+      } else {
+        acknowledge(*document);
+      }
     }
   }
 }
