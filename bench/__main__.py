@@ -20,6 +20,8 @@ from . import raw, report, usage
 from .path import Path
 
 _SERVED_SECONDS = 300
+_STEADY_CHANGES = 400
+_STEADY_RATE = 20.0  # a second
 
 
 def main() -> int:
@@ -80,10 +82,12 @@ def _measure_path(options: argparse.Namespace, path: Path, results: report.Resul
     _say("a renamed team")
     results.runs.append(path.rename_team())
     _say("random mix")
-    mix = path.mix(options.changes)
-    results.runs.append(mix)
-    _say("latency, at half load")
-    results.latencies.append(path.loaded_latency(options.probes, mix.per_second / 2))
+    results.runs.append(path.mix(options.changes))
+    _say("latency, with the CPUs half busy")
+    steady = path.steady(_STEADY_CHANGES, _STEADY_RATE)
+    results.runs.append(steady)
+    half = 0.5 * (os.cpu_count() or 1) / (sum(steady.cpu_seconds.values()) / steady.count)
+    results.latencies.append(path.loaded_latency(options.probes, half))
 
 
 def _say(line: str) -> None:

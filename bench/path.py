@@ -14,7 +14,7 @@ from . import usage
 
 _LOAD_SECONDS = 1800
 _SEEN_SECONDS = 120
-_POLL_SECONDS = 0.001
+_POLL_SECONDS = 0.003  # a look costs the engine as much as a write does
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,13 @@ class Path:
 
     def updates(self, transactions: int, rows: int) -> Run:
         """Single-column updates of runs, `rows` different ones in each transaction."""
-        keys = self._some_runs(transactions * rows)
+        keys, written = self._some_runs(transactions * rows), self._written()
         before, began = usage.read(self._stack, self._product), time.monotonic()
         for start in range(0, len(keys), rows):
             with self._screener.generator.transaction("test") as transaction:
                 for key in keys[start:start + rows]:
                     transaction.update("test_runs", key, status="BENCH")
-        self._screener.wait_mark(self._product, _SEEN_SECONDS)
-        self._wait_found({"term": {"testStatus": "BENCH"}}, len(keys))
+        self._wait_found({"term": {"testStatus": "BENCH"}}, len(keys), written)
         seconds = time.monotonic() - began
         used = usage.read(self._stack, self._product).since(before)
         return Run(f"{len(keys)} updates in {transactions} transactions", len(keys), seconds, used)
@@ -89,12 +88,24 @@ class Path:
         used = usage.read(self._stack, self._product).since(before)
         return Run(f"random mix of {changes} changes", changes, seconds, used, of_documents=False)
 
+    def steady(self, changes: int, per_second: float) -> Run:
+        """The random mix at a rate far below what can be taken: here nothing is saved by writing a
+        document once for several changes."""
+        before, began = usage.read(self._stack, self._product), time.monotonic()
+        self._screener.generator.run(per_second, changes)
+        seconds = time.monotonic() - began
+        self._screener.wait_mark(self._product, _SEEN_SECONDS)
+        used = usage.read(self._stack, self._product).since(before)
+        return Run(f"random mix, {per_second:.0f} changes/s", changes, seconds, used,
+                   of_documents=False)
+
     def rename_team(self) -> Run:
         """The team with the most runs, which is the first one, gets another name."""
         name, runs = f"renamed-{self._rng.getrandbits(32)}", self._count_runs_of_team(1)
+        written = self._written()
         before, began = usage.read(self._stack, self._product), time.monotonic()
         self._stack.postgres.execute("UPDATE teams SET name = %s WHERE id = 1", [name], "user")
-        self._wait_found({"term": {"ownerTeam": name}}, runs)
+        self._wait_found({"term": {"ownerTeam": name}}, runs, written)
         seconds = time.monotonic() - began
         used = usage.read(self._stack, self._product).since(before)
         return Run(f"a renamed team of {runs} runs", runs, seconds, used)
@@ -107,7 +118,7 @@ class Path:
         with Stream(self._screener.generator, load_per_second) as changes:
             millis = self._probe(probes)
             changes.stop()
-        return Latency(f"change to indexed, beside {load_per_second:.0f} changes/s", millis)
+        return Latency(f"change to indexed, {load_per_second:.0f} changes/s", millis)
 
     def _probe(self, count: int) -> list[float]:
         """From the return of a commit to the document read by its id."""
@@ -131,10 +142,12 @@ class Path:
             time.sleep(_POLL_SECONDS)
         raise TimeoutError(f"{mark} was not indexed within {_SEEN_SECONDS} s")
 
-    def _wait_found(self, query: dict, count: int) -> None:
-        """Until that many documents match; refreshing at each look, so that the index's own
-        refresh interval plays no part."""
+    def _wait_found(self, query: dict, count: int, written: int) -> None:
+        """Until that many documents match. Looks only when as many have been written since there
+        were `written`, and refreshes then: the index's own refresh interval plays no part."""
         def found() -> bool:
+            if self._written() < written + count:
+                return False
             self._stack.search.request("POST", f"/{INDEX}/_refresh")
             _, answer = self._stack.search.request("POST", f"/{INDEX}/_count", {"query": query})
             return answer["count"] >= count
