@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=100_000, help="test runs to load")
     parser.add_argument("--changes", type=int, default=5_000, help="of the random mix")
-    parser.add_argument("--probes", type=int, default=200, help="of each latency")
+    parser.add_argument("--probes", type=int, default=600, help="of each latency")
     parser.add_argument("--raw-documents", type=int, default=200_000, help="small ones")
     parser.add_argument("--search", choices=ENGINES, default=os.environ.get("SEARCH"))
     parser.add_argument("--seed", type=int, default=1)

@@ -138,25 +138,17 @@ struct LogEntry {
   EncodedMessage message;
 };
 
-// kLoad: every document is written once, after all is folded; kChanges: each when it is touched.
-enum class Begin { kChanges, kLoad };
-
-void measure(std::string_view name, const Load& load, Begin begin, const std::string& folder) {
-  std::filesystem::remove_all(folder);
-  model::SearchIndex index;
-  const auto pipeline = model::compile(index, load.bindings);
-  CHECK(pipeline.has_value());
+// The document log, as the routers write it.
+std::deque<EncodedMessage> route(const Load& load, const model::Pipeline& pipeline) {
   std::vector<BindingId> ids;
   std::vector<Decoder> decoders;
   for (const auto& b : load.bindings) {
     BindingId id = 0;
-    while (pipeline->binding(id).name != b.metadata.name) ++id;
+    while (pipeline.binding(id).name != b.metadata.name) ++id;
     ids.push_back(id);
     decoders.emplace_back(b);
   }
-  const double start = cpu_seconds();
   std::deque<EncodedMessage> log;
-  if (begin == Begin::kChanges) log.push_back(encode_begin(Generation(1)));
   for (size_t i = 0; i < load.records.size(); ++i) {
     const auto& record = load.records[i];
     auto row = decoders[record.binding].decode(record.key, record.value,
@@ -169,6 +161,20 @@ void measure(std::string_view name, const Load& load, Begin begin, const std::st
                           .changed_at_us = (*row)->changed_at_us,
                           .row = (*row)->row}));
   }
+  return log;
+}
+
+// kLoad: every document is written once, after all is folded; kChanges: each when it is touched.
+enum class Begin { kChanges, kLoad };
+
+void measure(std::string_view name, const Load& load, Begin begin, const std::string& folder) {
+  std::filesystem::remove_all(folder);
+  model::SearchIndex index;
+  const auto pipeline = model::compile(index, load.bindings);
+  CHECK(pipeline.has_value());
+  const double start = cpu_seconds();
+  auto log = route(load, *pipeline);
+  if (begin == Begin::kChanges) log.push_front(encode_begin(Generation(1)));
   const double routed = cpu_seconds();
   auto states = StateDatabase::open(folder, {});
   CHECK(states.has_value(), "{}", states ? "" : states.error().message);

@@ -72,8 +72,8 @@ class Faults:
         self._rng = random.Random(SEED)
 
     def all(self) -> None:
-        self._product.wait("tables to be read", lambda: self._product.index(INDEX)["phase"]
-                           not in ("Unknown", "Pending"), _LOAD_SECONDS)
+        self._product.wait("workers", lambda: len(self._product.children("worker")) == _WORKERS,
+                           _LOAD_SECONDS)
         say("as the tables are read: a worker and the capture of the runs are killed")
         self._kill("worker")
         self._kill_capture("test")

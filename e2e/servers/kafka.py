@@ -1,8 +1,10 @@
 """Kafka, one node as broker and controller."""
 
 from pathlib import Path
+from typing import Mapping
 
 from . import artefacts, cache, java, ports
+from .certificates import Authority
 from .errors import ServersError
 from .kafka_wire import NOT_LEADER, UNKNOWN_TOPIC, Metadata, Refused, Wire
 from .process import Process, run, wait_until
@@ -23,15 +25,20 @@ _TOOL_LOGGING = _LOGGING.replace("level = info", "level = error").replace(
 
 
 class Kafka(Server):
-    """heap: as for -Xmx. settings: of server.properties, added to ours or in their place."""
+    """heap: as for -Xmx. users: passwords by name; with them there is `secure_address` besides, for
+    TLS and SASL PLAIN, with the server's key and certificate of `authority`."""
 
     name = "kafka"
 
-    def __init__(self, folder: Path, heap: str = "512m", settings: dict[str, str] | None = None):
+    def __init__(self, folder: Path, heap: str = "512m", authority: Authority | None = None,
+                 users: Mapping[str, str] | None = None):
         super().__init__(folder)
         self._heap = heap
         self._controller = f"{self.host}:{ports.take()}"
-        self._settings = {**self._defaults(), **(settings or {})}
+        self._settings = self._defaults()
+        if authority is not None:
+            self.secure_address = f"{self.host}:{ports.take()}"
+            self._settings |= self._secure(authority, users or {})
         self._wire = Wire(self.host, self.port)
 
     def create_topic(self, name: str, partitions: int = 1,
@@ -127,6 +134,26 @@ class Kafka(Server):
         return [str(java.find(17, 25) / "bin" / "java"), *options,
                 f"-Dlog4j2.configurationFile={self.folder / f'{logging}-log4j2.properties'}",
                 "-cp", f"{cache.get(artefacts.KAFKA)}/*"]
+
+    def _secure(self, authority: Authority, users: Mapping[str, str]) -> dict[str, str]:
+        place = self.folder / "server.pem"
+        place.write_text(authority.server_pem(), encoding="ascii")
+        place.chmod(0o600)
+        listeners = f"{self._settings['listeners']},SECURE://{self.secure_address}"
+        logins = " ".join(f'user_{name}="{password}"' for name, password in users.items())
+        prefix = "listener.name.secure"
+        return {
+            "listeners": listeners,
+            "advertised.listeners": listeners,
+            "listener.security.protocol.map":
+                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
+            f"{prefix}.ssl.keystore.type": "PEM",
+            f"{prefix}.ssl.keystore.location": str(place),
+            f"{prefix}.sasl.enabled.mechanisms": "PLAIN",
+            f"{prefix}.plain.sasl.jaas.config":
+                "org.apache.kafka.common.security.plain.PlainLoginModule required "
+                f"{logins};",
+        }
 
     def _defaults(self) -> dict[str, str]:
         """The heartbeat's timeout is short because a broker that was killed is let in again only

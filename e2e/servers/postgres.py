@@ -2,11 +2,13 @@
 
 import os
 import secrets
+import shutil
 import signal
 from pathlib import Path
 
 import psycopg2
 
+from .certificates import Authority
 from .errors import ServersError
 from .process import Process, run
 from .server import Server
@@ -24,17 +26,16 @@ _SETTINGS = {
 
 
 class Postgres(Server):
-    """Everyone logs in with a password, over TCP.
-
-    settings: of postgresql.conf, added to those above or in their place.
-    """
+    """Everyone logs in with a password, over TCP; encrypted, if there is an authority for that and
+    the client wants it."""
 
     name = "postgres"
 
-    def __init__(self, folder: Path, settings: dict[str, str] | None = None):
+    def __init__(self, folder: Path, authority: Authority | None = None):
         super().__init__(folder)
         self._bin = _bin_folder()
-        self._settings = {**_SETTINGS, "port": str(self.port), **(settings or {})}
+        self._authority = authority
+        self._settings = {**_SETTINGS, "port": str(self.port)}
         self._passwords = {_USER: secrets.token_hex(12)}
 
     def uri(self, database: str = "postgres", user: str = _USER) -> str:
@@ -90,10 +91,21 @@ class Postgres(Server):
         run([str(self._bin / "initdb"), f"--pgdata={data}", f"--username={_USER}",
              f"--pwfile={password}", "--auth=scram-sha-256", "--encoding=UTF8",
              "--locale=C.UTF-8", "--no-sync", "--no-instructions"], user=_USER)
+        if self._authority is not None:
+            self._encrypt(self._authority)
         with open(data / "postgresql.conf", "a", encoding="utf-8") as conf:
             conf.writelines(f"{key} = '{value}'\n" for key, value in self._settings.items())
         return Process(self.name, [str(self._bin / "postgres"), "-D", str(data)], self.log,
                        user=_USER, cwd=self.folder)
+
+    def _encrypt(self, authority: Authority) -> None:
+        key = self.folder / "server.key"
+        shutil.copy(authority.server_key, key)
+        key.chmod(0o600)
+        if os.geteuid() == 0:
+            shutil.chown(key, _USER)
+        certificate = shutil.copy(authority.server_certificate, self.folder / "server.pem")
+        self._settings |= {"ssl": "on", "ssl_key_file": str(key), "ssl_cert_file": certificate}
 
     def _ready(self) -> bool:
         try:

@@ -9,8 +9,9 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Mapping
 
+from .certificates import Authority
 from .errors import ServersError
 from .kafka import Kafka
 from .postgres import Postgres
@@ -32,18 +33,21 @@ class Stack:
     temporary folder is used, which is kept only if something fails.
     engine: of search.ENGINES; without it $SEARCH, or OpenSearch 2.
     parts: which of PARTS to start; the others are None.
+    authority, kafka_users: see Postgres and Kafka.
     """
 
     def __init__(self, run_dir: Path | None = None, *, engine: str | None = None,
                  parts: tuple[str, ...] = PARTS, search_heap: str = "1g", kafka_heap: str = "512m",
+                 authority: Authority | None = None, kafka_users: Mapping[str, str] | None = None,
                  progress: Callable[[str], None] = to_stderr):
         self._temporary = run_dir is None
         self.run_dir = _run_folder(run_dir)
         self._progress = progress
         engine = engine or os.environ.get("SEARCH") or DEFAULT_ENGINE
         servers = self.run_dir / "servers"
-        self.postgres = Postgres(servers / "postgres") if "postgres" in parts else None
-        self.kafka = Kafka(servers / "kafka", kafka_heap) if "kafka" in parts else None
+        self.postgres = Postgres(servers / "postgres", authority) if "postgres" in parts else None
+        self.kafka = (Kafka(servers / "kafka", kafka_heap, authority, kafka_users)
+                      if "kafka" in parts else None)
         self.search = Search(servers / "search", engine, search_heap) if "search" in parts else None
         self.servers: list[Server] = [server for server in (self.postgres, self.kafka, self.search)
                                       if server is not None]

@@ -7,8 +7,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <thread>
+#include <utility>
 
 #include "lib/base/hash.h"
 #include "lib/base/log.h"
@@ -28,6 +31,20 @@ std::string describe_end(int status) {
                        ::strsignal(WTERMSIG(status)));
   }
   return fmt::format("it exited with code {}", WEXITSTATUS(status));
+}
+
+// What it said last.
+std::string last_line(const std::filesystem::path& path) {
+  constexpr std::streamoff kLineMax = 1000;
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) return "";
+  file.seekg(std::max<std::streamoff>(0, file.tellg() - kLineMax));
+  std::string line, last;
+  while (std::getline(file, line)) {
+    if (!line.empty()) last = std::exchange(line, {});
+  }
+  constexpr std::string_view kProgram = "searchsync: ";
+  return last.starts_with(kProgram) ? last.substr(kProgram.size()) : last;
 }
 
 // Its signal mask and process group are its own: an interrupt typed at the terminal is for us, and
@@ -149,7 +166,7 @@ void Supervisor::start(const plan::Workload& workload, Child& child) {
     std::filesystem::create_directories(
         options_.state_dir / "state" / workload.name / std::to_string(child.number), ignored);
   }
-  const auto log = options_.state_dir / "logs" / (child.name + ".log");
+  const auto log = log_of(child);
   rotate(log);
   child.started = Clock::now();
   const auto pid = spawn(options_.executable, arguments(workload, child), log);
@@ -163,11 +180,16 @@ void Supervisor::start(const plan::Workload& workload, Child& child) {
   log::info("{}: started as process {}, log in {}", child.name, child.pid, log.string());
 }
 
+std::filesystem::path Supervisor::log_of(const Child& child) const {
+  return options_.state_dir / "logs" / (child.name + ".log");
+}
+
 void Supervisor::reap(Child& child) {
   int status = 0;
   if (child.pid == 0 || ::waitpid(child.pid, &status, WNOHANG) != child.pid) return;
   child.pid = 0;
   child.ended = describe_end(status);
+  if (WIFEXITED(status)) child.ended += ": " + last_line(log_of(child));
   const auto now = Clock::now();
   if (now - child.started > kStableAfter) child.backoff.reset();
   child.not_before = now + child.backoff.next();
@@ -179,8 +201,7 @@ void Supervisor::tick() {
       const bool ran = child.pid != 0;
       reap(child);
       if (ran && child.pid == 0) {
-        log::warning("{}: {}; see {}/logs/{}.log", child.name, child.ended,
-                     options_.state_dir.string(), child.name);
+        log::warning("{}: {}; see {}", child.name, child.ended, log_of(child).string());
       }
       if (child.pid == 0 && Clock::now() >= child.not_before) start(entry.workload, child);
     }

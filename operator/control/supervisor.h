@@ -81,6 +81,7 @@ class Supervisor {
 
   void start(const plan::Workload& workload, Child& child);
   void reap(Child& child);
+  std::filesystem::path log_of(const Child& child) const;
   void stop(std::vector<Child*> children);
   std::vector<std::string> arguments(const plan::Workload& workload, const Child& child) const;
   std::filesystem::path config_file(const std::string& workload) const;

@@ -38,7 +38,7 @@ class SupervisorTest : public testing::Test {
                            "--address-file) a=$2;; esac; shift; done\n"
                            "echo started\n"
                            "case $(cat $c) in\n"
-                           "exit) exit 3;;\n"
+                           "exit) echo searchsync: no way in >&2; exit 3;;\n"
                            "stubborn) trap '' TERM;;\n"
                            "esac\n"
                            "mkfifo $a.fifo; echo 127.0.0.1:1 > $a\n"
@@ -88,11 +88,11 @@ TEST_F(SupervisorTest, WhatEndsIsStartedAgainLater) {
     supervisor.tick();
     return !supervisor.groups()[0].processes[0].ended.empty();
   }));
-  EXPECT_EQ(supervisor.groups()[0].processes[0].ended, "it exited with code 3");
+  EXPECT_EQ(supervisor.groups()[0].processes[0].ended, "it exited with code 3: no way in");
   ASSERT_TRUE(eventually([&] {
     supervisor.tick();
     const auto log = read_file(directory_ / "state/logs/w.log").value_or("");
-    return log.find("started\nstarted\n") != std::string::npos;
+    return log.find("no way in\nstarted\n") != std::string::npos;
   }));
 }
 

@@ -96,7 +96,7 @@ TEST_F(BulkLaneTest, ADocumentOfAFanOutLeavesRoomForUrgentOnes) {
   answer_ = [](const std::string& body) {
     return http::Response{.body = items(count_lines(body) / 2, 200)};
   };
-  BulkLane lane({.index = IndexName("runs"), .delay = milliseconds(0), .fan_out_max = 2}, *client_,
+  BulkLane lane({.index = IndexName("runs"), .fan_out_max = 2, .delay = milliseconds(0)}, *client_,
                 1);
   EXPECT_TRUE(lane.has_room(Urgency::kFanOut));
   add(lane, "a");
