@@ -8,6 +8,7 @@ E2E := \
   e2e.servers.servers_test \
   e2e.bad_input_test \
   e2e.tls_test \
+  e2e.debezium_test \
   e2e.screener_oracle_test \
   e2e.screener_test
 

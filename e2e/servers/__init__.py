@@ -9,6 +9,7 @@ Needs Debian's python3 (/usr/bin/python3) and python3-psycopg2, nothing else.
 """
 
 from .certificates import Authority
+from .connect import Connect
 from .errors import ServersError
 from .kafka import Kafka
 from .postgres import Postgres
@@ -17,5 +18,5 @@ from .search import ENGINES, Search
 from .server import Server
 from .stack import PARTS, Stack
 
-__all__ = ["ENGINES", "PARTS", "Authority", "Kafka", "Postgres", "Process", "Search", "Server",
-           "ServersError", "Stack", "end_on_signals", "wait_until"]
+__all__ = ["ENGINES", "PARTS", "Authority", "Connect", "Kafka", "Postgres", "Process", "Search",
+           "Server", "ServersError", "Stack", "end_on_signals", "wait_until"]

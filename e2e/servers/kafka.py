@@ -10,7 +10,7 @@ from .kafka_wire import NOT_LEADER, UNKNOWN_TOPIC, Metadata, Refused, Wire
 from .process import Process, run, wait_until
 from .server import Server
 
-_LOGGING = """\
+SERVER_LOGGING = """\
 status = error
 shutdownHook = disable
 appender.console.type = Console
@@ -20,7 +20,7 @@ appender.console.layout.pattern = %d %p %c: %m%n
 rootLogger.level = info
 rootLogger.appenderRef.console.ref = console
 """
-_TOOL_LOGGING = _LOGGING.replace("level = info", "level = error").replace(
+_TOOL_LOGGING = SERVER_LOGGING.replace("level = info", "level = error").replace(
     "appender.console.name", "appender.console.target = SYSTEM_ERR\nappender.console.name")
 
 
@@ -100,7 +100,7 @@ class Kafka(Server):
         return {"address": self.address, "bootstrap": self.address}
 
     def _prepare(self) -> Process:
-        (self.folder / "server-log4j2.properties").write_text(_LOGGING, encoding="utf-8")
+        (self.folder / "server-log4j2.properties").write_text(SERVER_LOGGING, encoding="utf-8")
         (self.folder / "tool-log4j2.properties").write_text(_TOOL_LOGGING, encoding="utf-8")
         properties = self.folder / "server.properties"
         properties.write_text("".join(f"{key}={value}\n" for key, value in self._settings.items()),
