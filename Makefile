@@ -6,6 +6,7 @@ PYTHON := /usr/bin/python3
 # SEARCH=elasticsearch8 (or another of e2e.servers.ENGINES) chooses the search engine.
 E2E := \
   e2e.servers.servers_test \
+  e2e.capture_test \
   e2e.bad_input_test \
   e2e.tls_test \
   e2e.debezium_test \

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from e2e.harness import SearchSync, engine
 from e2e.harness.screener import INDEX, Screener
 from e2e.harness.stream import Stream
+from e2e.servers import ServersError
 
 from . import usage
 
@@ -65,6 +66,41 @@ class Path:
         seconds = time.monotonic() - began
         used = usage.read(self._stack, self._product).since(before)
         return Run(f"first load of {runs}", runs, seconds, used)
+
+    def rebuild(self, runs: int) -> Run:
+        """Another number of partitions: a new document log and index, from the topics that are
+        there. From the edit to the last document, as load() does; by now nothing is cold."""
+        index = self._screener.resources / "index.yaml"
+        text = index.read_text(encoding="utf-8")
+        before = usage.read(self._stack, self._product)
+        old = {child.pid for child in self._product.children("worker")}
+        began = time.monotonic()
+        edited = text.replace("partitions: 8", "partitions: 6").replace(
+            "  reindex:\n", "  reindex:\n    keepWarm: 1s\n")
+        index.write_text(edited, encoding="utf-8")
+        self._product.wait("a plan for other partitions", lambda: self._target() is not None,
+                           _LOAD_SECONDS)
+        target = self._target()
+        self._product.wait(f"{runs} documents", lambda: engine.writes(
+            self._stack.search, target) >= runs, _LOAD_SECONDS)
+        seconds = time.monotonic() - began
+        used = usage.read(self._stack, self._product).since(before)
+        if old - {child.pid for child in self._product.children("worker")}:
+            raise ServersError("a worker that was measured has gone")
+        return Run(f"rebuild of {runs} from topics", runs, seconds, used)
+
+    def wait_rebuilt(self) -> None:
+        """Until it serves, and what was there before it is gone."""
+        def alone() -> bool:
+            names = {child.name for child in self._product.children("worker")}
+            return (self._target() is None and self._product.index(INDEX)["phase"] == "Serving"
+                    and len({name.rpartition("-")[0] for name in names}) == 1)
+        self._product.wait("end of the old generation", alone, _LOAD_SECONDS)
+
+    def _target(self) -> str | None:
+        """What is being built beside the index in service."""
+        status = self._product.index(INDEX)
+        return status["desired"] if status["desired"] != status["alias"] else None
 
     def updates(self, transactions: int, rows: int) -> Run:
         """Single-column updates of runs, `rows` different ones in each transaction."""
