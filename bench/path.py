@@ -75,9 +75,7 @@ class Path:
         before = usage.read(self._stack, self._product)
         old = {child.pid for child in self._product.children("worker")}
         began = time.monotonic()
-        edited = text.replace("partitions: 8", "partitions: 6").replace(
-            "  reindex:\n", "  reindex:\n    keepWarm: 1s\n")
-        index.write_text(edited, encoding="utf-8")
+        index.write_text(text.replace("partitions: 8", "partitions: 6"), encoding="utf-8")
         self._product.wait("a plan for other partitions", lambda: self._target() is not None,
                            _LOAD_SECONDS)
         target = self._target()
