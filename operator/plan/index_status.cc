@@ -99,7 +99,7 @@ class Reporter {
                          in_.seen.failure->error.message);
     }
     if (in_.index.spec.suspend) return "spec.suspend is set: nothing is read or written";
-    const auto halt = first_halt();
+    auto halt = first_halt();
     if (serves_what_is_declared()) return halt.empty() ? found_.retiring : halt;
     if (!halt.empty()) return halt;
     if (!found_.pending.empty()) return found_.pending;
@@ -162,9 +162,7 @@ class Reporter {
 
   void add_ready() {
     const auto* running = workers(found_.serving);
-    if (!serves_what_is_declared()) {
-      add("Ready", ConditionStatus::kFalse, std::string(to_string(status_.phase)), status_.message);
-    } else if (in_.index.spec.suspend || status_.phase == Phase::kStalled) {
+    if (!serves_what_is_declared() || in_.index.spec.suspend || status_.phase == Phase::kStalled) {
       add("Ready", ConditionStatus::kFalse, std::string(to_string(status_.phase)), status_.message);
     } else if (running == nullptr || !running->ready()) {
       add("Ready", ConditionStatus::kFalse, "WorkersNotReady", not_ready_reason(running));
