@@ -1,6 +1,7 @@
 """Measures SearchSync on the screener, beside the most its search engine can take: `make bench`.
 
-One run, one machine, everything on it: ratios mean more than numbers. See bench/README.md.
+One run, one machine, everything on it: ratios mean more than numbers. See bench/README.md. With
+`operator` as its first argument, the operator on Kubernetes.
 """
 
 import argparse
@@ -9,15 +10,16 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 
 from e2e.harness import SearchSync, engine
 from e2e.harness.product import BINARY
 from e2e.harness.screener import INDEX, Screener
-from e2e.servers import ENGINES, ServersError, Stack
+from e2e.servers import ENGINES, Stack
 
 from . import raw, report, usage
+from .operator import run as operator
 from .path import Path
+from .tool import say, show
 
 _SERVED_SECONDS = 300
 _STEADY_CHANGES = 400
@@ -25,13 +27,10 @@ _STEADY_RATE = 20.0  # a second
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["operator"]:
+        return operator.main(sys.argv[2:])
     options = _parser().parse_args()
-    try:
-        print(_measure(options))
-    except ServersError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return show(lambda: _measure(options))
 
 
 def _measure(options: argparse.Namespace) -> str:
@@ -40,23 +39,23 @@ def _measure(options: argparse.Namespace) -> str:
     with Stack(engine=options.search) as stack:
         results.engine = f"{stack.search.engine} {stack.search.version()}"
         small = list(raw.small_documents(options.raw_documents, rng))
-        _say("warming the search engine")
+        say("warming the search engine")
         raw.measure(stack.search, "bench-warm", raw.SMALL_MAPPINGS, small)
-        _say("raw _bulk, small documents")
+        say("raw _bulk, small documents")
         results.raw_small = raw.measure(stack.search, "bench-small", raw.SMALL_MAPPINGS, small)
 
         screener = Screener(stack, stack.run_dir / "resources", options.seed)
-        _say(f"loading {options.runs} runs into PostgreSQL")
+        say(f"loading {options.runs} runs into PostgreSQL")
         screener.generator.load(options.runs)
         _keep_nothing_warm(screener)
         with SearchSync(screener.resources, stack.run_dir / "product") as product:
             _measure_path(options, Path(screener, product, rng), results, screener, product)
-        _say("raw _bulk, the screener's documents")
+        say("raw _bulk, the screener's documents")
         _, answer = stack.search.request("GET", f"/{INDEX}/_mapping")
         mappings = next(iter(answer.values()))["mappings"]
         results.raw_same = raw.measure(stack.search, "bench-same", mappings,
                                        engine.documents(stack.search, INDEX))
-    _say("the worker alone")
+    say("the worker alone")
     results.worker = _worker_alone()
     return str(results)
 
@@ -77,33 +76,29 @@ def _worker_alone() -> str:
 
 def _measure_path(options: argparse.Namespace, path: Path, results: report.Results,
                   screener: Screener, product: SearchSync) -> None:
-    _say("first load")
+    say("first load")
     results.runs.append(path.load(options.runs))
     product.wait_served(INDEX, _SERVED_SECONDS)
     screener.wait_quiet(product, _SERVED_SECONDS)
     results.idle = usage.read(screener.stack, product)
-    _say("rebuild")
+    say("rebuild")
     results.runs.append(path.rebuild(options.runs))
     path.wait_rebuilt()
     screener.wait_quiet(product, _SERVED_SECONDS)
-    _say("latency, idle")
+    say("latency, idle")
     results.latencies.append(path.idle_latency(options.probes))
-    _say("updates")
+    say("updates")
     results.runs.append(path.updates(transactions=200, rows=100))
     results.loaded = usage.read(screener.stack, product)
-    _say("a renamed team")
+    say("a renamed team")
     results.runs.append(path.rename_team())
-    _say("random mix")
+    say("random mix")
     results.runs.append(path.mix(options.changes))
-    _say("latency, with the CPUs half busy")
-    steady = path.steady(_STEADY_CHANGES, _STEADY_RATE)
+    say("latency, with the CPUs half busy")
+    steady = path.mix(_STEADY_CHANGES, _STEADY_RATE)
     results.runs.append(steady)
     half = 0.5 * (os.cpu_count() or 1) / (sum(steady.cpu_seconds.values()) / steady.count)
     results.latencies.append(path.loaded_latency(options.probes, half))
-
-
-def _say(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,7 +2,6 @@
 
 import contextlib
 import random
-import statistics
 import time
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from e2e.harness.stream import Stream
 from e2e.servers import ServersError
 
 from . import usage
+from .tool import percentile
 
 _LOAD_SECONDS = 1800
 _SEEN_SECONDS = 120
@@ -43,7 +43,7 @@ class Latency:
     millis: list[float]
 
     def percentile(self, percent: int) -> float:
-        return statistics.quantiles(self.millis, n=100, method="inclusive")[percent - 1]
+        return percentile(self.millis, percent)
 
 
 class Path:
@@ -113,25 +113,17 @@ class Path:
         used = usage.read(self._stack, self._product).since(before)
         return Run(f"{len(keys)} updates in {transactions} transactions", len(keys), seconds, used)
 
-    def mix(self, changes: int) -> Run:
-        """The generator's random mix, as fast as PostgreSQL takes it, until all is quiet."""
+    def mix(self, changes: int, per_second: float | None = None) -> Run:
+        """The generator's random mix, until all is quiet: as fast as PostgreSQL takes it; or at a
+        rate far below that, where nothing is saved by writing a document once for several changes.
+        """
         before, began = usage.read(self._stack, self._product), time.monotonic()
-        self._screener.generator.run(1e9, changes)
+        self._screener.generator.run(per_second or 1e9, changes)
         self._screener.wait_mark(self._product, _SEEN_SECONDS)
         seconds = time.monotonic() - began
         used = usage.read(self._stack, self._product).since(before)
-        return Run(f"random mix of {changes} changes", changes, seconds, used, of_documents=False)
-
-    def steady(self, changes: int, per_second: float) -> Run:
-        """The random mix at a rate far below what can be taken: here nothing is saved by writing a
-        document once for several changes."""
-        before, began = usage.read(self._stack, self._product), time.monotonic()
-        self._screener.generator.run(per_second, changes)
-        seconds = time.monotonic() - began
-        self._screener.wait_mark(self._product, _SEEN_SECONDS)
-        used = usage.read(self._stack, self._product).since(before)
-        return Run(f"random mix, {per_second:.0f} changes/s", changes, seconds, used,
-                   of_documents=False)
+        name = f", {per_second:.0f} changes/s" if per_second else f" of {changes} changes"
+        return Run(f"random mix{name}", changes, seconds, used, of_documents=False)
 
     def rename_team(self) -> Run:
         """The team with the most runs, which is the first one, gets another name."""

@@ -45,6 +45,14 @@ def small_documents(count: int, rng: random.Random) -> Iterable[tuple[str, dict]
             "text": " ".join(rng.choices(("socket", "timeout", "retry", "login", "cache"), k=28))}
 
 
+def write(search: Search, name: str, mappings: dict,
+          documents: Iterable[tuple[str, dict]]) -> None:
+    """Writes them into a new index, which stays. Errors: a document was not taken."""
+    bodies, _ = _bodies(documents)
+    _create(search, name, mappings, {})
+    _send_all(search, name, bodies)
+
+
 def measure(search: Search, name: str, mappings: dict, documents: Iterable[tuple[str, dict]],
             settings: dict[str, Any] | None = None) -> Rate:
     """Writes them into a new index, which is removed afterwards; bodies are made before the clock

@@ -186,7 +186,7 @@ void measure(std::string_view name, const Load& load, Begin begin, const std::st
   const auto write = [&](const Work& work) {
     body.clear();
     for (const auto& touch : work.touched) {
-      const auto made = worker.write(touch.root, touch.changed_at_us);
+      const auto made = worker.write(touch.root, touch.changed_at_us, 0);
       if (!made) continue;
       elastic::append_index(body, made->root, made->version, made->document.value_or("{}"));
       ++writes;

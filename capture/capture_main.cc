@@ -16,8 +16,10 @@
 #include "lib/base/log.h"
 #include "lib/http/health.h"
 #include "lib/http/server.h"
+#include "lib/kafka/connect.h"
 #include "lib/model/role_config.h"
 #include "lib/model/secrets.h"
+#include "lib/positions/position.h"
 
 namespace searchsync::capture {
 namespace {
@@ -35,26 +37,13 @@ Result<model::CaptureConfig> read_config(const std::string& path) {
   return config;
 }
 
-Result<kafka::ClientConfig> kafka_config(const model::SecretStore& secrets,
-                                         const model::KafkaSpec& spec, const std::string& name) {
-  ASSIGN_OR_RETURN(const auto credentials, model::kafka_credentials(secrets, spec));
-  kafka::ClientConfig config;
-  config.bootstrap_servers = spec.bootstrap_servers;
-  config.client_id = "searchsync-capture-" + name;
-  if (!credentials.mechanism.empty()) {
-    config.sasl = {credentials.mechanism, credentials.username, credentials.password};
-  }
-  if (credentials.encryption == model::Encryption::kTls) config.ca_pem = credentials.ca_pem;
-  return config;
-}
-
 // Secrets are read for each session anew, so that rotated ones are taken.
 Result<SessionOptions> session_options(const model::CaptureConfig& config,
                                        const model::SecretStore& secrets) {
   SessionOptions options;
   options.version = kVersion;
   options.wanted.name = config.name;
-  options.wanted.slot = slot_name(config.name);
+  options.wanted.slot = model::slot_name(config);
   options.wanted.publication = options.wanted.slot;
   for (const model::CapturedTable& table : config.tables) {
     const size_t dot = table.table.find('.');
@@ -66,9 +55,11 @@ Result<SessionOptions> session_options(const model::CaptureConfig& config,
         {table.table.substr(0, dot), table.table.substr(dot + 1), table.topic});
   }
   options.state_topic = state_topic_name(config.namespace_, config.name);
+  options.positions_topic = positions::positions_topic(config.namespace_, config.name);
   options.replication_factor = config.kafka.replication_factor;
   ASSIGN_OR_RETURN(options.conninfo, model::postgres_conninfo(secrets, config.database));
-  ASSIGN_OR_RETURN(options.kafka, kafka_config(secrets, config.kafka, config.name));
+  ASSIGN_OR_RETURN(options.kafka, kafka::client_config(config.kafka, secrets,
+                                                       "searchsync-capture-" + config.name));
   return options;
 }
 

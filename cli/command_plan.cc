@@ -19,25 +19,30 @@ struct Options {
 struct Sign {
   char operator()(const plan::CreateTopic&) const { return '+'; }
   char operator()(const plan::CreateIndex&) const { return '+'; }
+  char operator()(const plan::CreatePartitions&) const { return '+'; }
   char operator()(const plan::EnsureWorkload&) const { return '+'; }
   char operator()(const plan::DeleteTopic&) const { return '-'; }
   char operator()(const plan::DeleteGroup&) const { return '-'; }
   char operator()(const plan::DeleteIndex&) const { return '-'; }
+  char operator()(const plan::DropPartitions&) const { return '-'; }
   char operator()(const plan::RemoveWorkload&) const { return '-'; }
+  char operator()(const plan::DropSlot&) const { return '-'; }
   char operator()(const plan::UpdateNotes&) const { return '~'; }
   char operator()(const plan::ForgetNotes&) const { return '~'; }
   char operator()(const plan::UpdateSettings&) const { return '~'; }
+  char operator()(const plan::SetPartitions&) const { return '~'; }
+  char operator()(const plan::ShowPartitions&) const { return '~'; }
+  char operator()(const plan::WriteMeta&) const { return '~'; }
+  char operator()(const plan::PutWriteAlias&) const { return '~'; }
   char operator()(const plan::SendLead&) const { return '~'; }
   char operator()(const plan::SendBegin&) const { return '~'; }
   char operator()(const plan::SwapAlias&) const { return '~'; }
 };
 
-void print_steps(const plan::Plan& plan, const plan::ObjectKey& owner) {
-  for (const auto& step : plan.steps) {
-    if (step.owner != owner || !plan::changes_world(step.action)) continue;
-    fmt::print("  {} {}\n      {}\n", std::visit(Sign{}, step.action), describe(step.action),
-               step.reason);
-  }
+void print_step(const plan::Step& step) {
+  if (!plan::changes_world(step.action)) return;
+  fmt::print("  {} {}\n      {}\n", std::visit(Sign{}, step.action), describe(step.action),
+             step.reason);
 }
 
 void print(const plan::Plan& plan) {
@@ -49,9 +54,13 @@ void print(const plan::Plan& plan) {
       fmt::print("  serves {}, declared is {}\n", status.alias->get(), status.desired.get());
     }
     if (!status.message.empty()) fmt::print("  {}\n", status.message);
-    print_steps(plan, status.index);
+    for (const auto& step : plan.steps) {
+      if (step.owner == status.index) print_step(step);
+    }
   }
-  print_steps(plan, "");
+  for (const auto& step : plan.steps) {
+    if (!step.owner.contains('/')) print_step(step);  // of captures
+  }
   if (!any) fmt::print("Nothing to do.\n");
 }
 
@@ -74,6 +83,7 @@ Result<ExitCode> run(const Options& options) {
     }
     fmt::print("Of an empty world (--offline); sources are not looked at.\n");
   } else {
+    observer.settle();
     // What a running `run` has started, if there is one, before everything else.
     if (const auto address = control::running_address(options.folder.state_path())) {
       if (const auto status = control::fetch_status(*address)) {

@@ -1,4 +1,4 @@
-#include "query/query_main.h"
+#include "query/run/query_main.h"
 
 #include "cli/commands.h"
 #include "cli/folder_options.h"

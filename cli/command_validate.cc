@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/folder_options.h"
 #include "lib/model/load.h"
+#include "query/check.h"
 
 namespace searchsync::cli {
 
@@ -19,7 +20,10 @@ void add_validate(CLI::App& app, Invocation& invocation) {
       "is any fault.");
   command->callback([&invocation, options] {
     invocation.run = [options]() -> Result<ExitCode> {
-      const auto loaded = model::load_directory(options->directory);
+      auto loaded = model::load_directory(options->directory);
+      if (loaded.faults.empty()) {
+        loaded.faults = query::check_queries(loaded.resources, loaded.origins);
+      }
       for (const auto& fault : loaded.faults) fmt::print("{}\n", model::to_string(fault));
       if (!loaded.faults.empty()) return kFailed;
       fmt::print("{} SearchIndex, {} SourceBinding: no faults\n", loaded.resources.indices.size(),

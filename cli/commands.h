@@ -23,11 +23,18 @@ struct Invocation {
 // Each adds one subcommand, whose callback sets `invocation.run`. Both references must outlive
 // parsing and running.
 void add_run(CLI::App& app, Invocation& invocation);
+void add_operator(CLI::App& app, Invocation& invocation);
+// The whole program under its name kubectl-searchsync, as kubectl finds its plugins.
+int kubectl_plugin(int argc, char** argv);
+
 void add_plan(CLI::App& app, Invocation& invocation);
 void add_validate(CLI::App& app, Invocation& invocation);
 void add_status(CLI::App& app, Invocation& invocation);
+void add_dlq(CLI::App& app, Invocation& invocation);
 void add_capture(CLI::App& app, Invocation& invocation);
 void add_worker(CLI::App& app, Invocation& invocation);
+void add_ingest(CLI::App& app, Invocation& invocation);
+void add_aggregate(CLI::App& app, Invocation& invocation);
 void add_query(CLI::App& app, Invocation& invocation);
 void add_docs(CLI::App& app, Invocation& invocation);
 

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 
 #include "cli/commands.h"
 #include "cli/signals.h"
@@ -23,6 +24,7 @@ constexpr const char* kExamples =
     "  searchsync plan my-index/         what would be done\n"
     "  searchsync run my-index/          do it, and keep it so; Ctrl-C stops\n"
     "  searchsync status my-index/       how it stands, from another terminal\n"
+    "  searchsync dlq list my-index/ X   what index X could not use, and why\n"
     "\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
@@ -37,6 +39,8 @@ void give_memory_back() {
 
 int main_of(int argc, char** argv) {
   give_memory_back();
+  const auto called = std::filesystem::path(argv[0]).filename();
+  if (called == "kubectl-searchsync") return kubectl_plugin(argc, argv);
   Invocation invocation;
   CLI::App app(kAbout, "searchsync");
   app.footer(kExamples);
@@ -50,9 +54,13 @@ int main_of(int argc, char** argv) {
   add_plan(app, invocation);
   add_validate(app, invocation);
   add_status(app, invocation);
+  add_dlq(app, invocation);
+  add_operator(app, invocation);
   add_capture(app, invocation);
   add_worker(app, invocation);
+  add_aggregate(app, invocation);
   add_query(app, invocation);
+  add_ingest(app, invocation);
   add_docs(app, invocation);
   app.get_formatter()->column_width(34);
   try {

@@ -9,12 +9,16 @@ packages=(
   cmake ninja-build ccache g++ pkg-config
   libcpp-httplib-dev libyaml-cpp-dev nlohmann-json3-dev libcurl4-openssl-dev librdkafka-dev
   libpqxx-dev libpq-dev prometheus-cpp-dev librocksdb-dev libsimdjson-dev libfmt-dev libspdlog-dev
-  libcli11-dev
+  libcli11-dev zlib1g-dev
   # to check
   libgtest-dev libgmock-dev clang-format-14
   # to run real servers
-  python3 python3-psycopg2 postgresql openjdk-17-jre-headless maven
-  curl jq procps iproute2 util-linux
+  python3 python3-pip python3-psycopg2 postgresql openjdk-17-jre-headless maven
+  curl jq procps iproute2 util-linux openssl
+  # to run Kubernetes, whose programs are built with Go, and to make images
+  containerd runc containernetworking-plugins iptables nftables buildah ca-certificates
+  # to check alerts and the scripts of Argo CD
+  prometheus lua5.1
 )
 if [[ ${1-} == clang ]]; then
   packages+=(clang-16 clang-tidy-16 libclang-rt-16-dev)

@@ -9,8 +9,9 @@ FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 70  # without blank lines and case labels: a table may be long
 TEST_LINES_MAX = 100     # cases and what is expected of them
 
-PURE = ("worker/core/", "capture/core/", "operator/plan/", "query/")
-NOT_PURE = re.compile(r"query/(service|query_main)\.|_test\.cc$")
+PURE = ("worker/core/", "capture/core/", "aggregate/core/", "ingest/core/", "operator/plan/",
+        "query/")
+NOT_PURE = re.compile(r"query/run/|_test\.cc$")
 IMPURE = re.compile(r"""
     (\b|_)[Cc]lock::now\b | \b(time|gettimeofday|clock_gettime|localtime)\s*\(
   | \bgetenv\b | \bstd::(jthread|thread|this_thread|async|mutex|condition_variable)\b

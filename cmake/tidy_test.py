@@ -37,7 +37,7 @@ class TidyTest(unittest.TestCase):
                 with self.subTest(impure, folder=folder):
                     faults = self.check_one(f"{folder}/a.cc", f"int a;\n{impure}\n")
                     self.assert_fault(faults, f"{folder}/a.cc:2: ", "pure", "let the caller")
-            for path in ("worker/run/a.cc", "query/service.cc", "worker/core/a_test.cc"):
+            for path in ("worker/run/a.cc", "query/run/service.cc", "worker/core/a_test.cc"):
                 self.assertEqual(self.check_one(path, f"{impure}\n"), [])
 
     def test_pure_code_may_speak_of_time(self):

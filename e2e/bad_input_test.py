@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from e2e.harness import SearchSync, engine, records, render, write_secret
+from e2e.harness.dead_letters import DeadLetter, dead_letters
 from e2e.harness.product import text_of
 from e2e.servers import Server, Stack
 
 _RESOURCES = Path(__file__).parent / "bad_input"
-_SECONDS = 60
+_SECONDS = 180
 _NO_ROWS = (
     b"",                                  # no JSON at all
     b"not JSON",
@@ -69,7 +70,7 @@ class BadInputTest(unittest.TestCase):
         self._wait_note("beside", {"id": "beside", "title": "fine", "size": 7, "author": "Grace"})
         self.product.wait("dead letter of the refused document", lambda: any(
             "size" in letter.reason and b"large" in (letter.payload or b"")
-            for letter in self._letters("notes")), _SECONDS)
+            for letter in dead_letters(self.stack.kafka, "notes")), _SECONDS)
         self.assertIsNone(engine.source(self.stack.search, "notes", "refused"))
 
         self._write_note("refused", title="repaired", size=8, author_id=1)
@@ -83,7 +84,7 @@ class BadInputTest(unittest.TestCase):
             self.product.binding("limited-row")["state"] == "Halted"), _SECONDS)
         self.assertRegex(self.product.binding("limited-row")["message"],
                          r"after 3 dead letters, the last .*limited.*JSON")
-        self.assertLessEqual(len(self._letters("limited")), 4)
+        self.assertLessEqual(len(dead_letters(self.stack.kafka, "limited")), 4)
         self.assertNotEqual("Halted", self.product.binding("note")["state"])
 
     def test_a_wrong_edit_changes_nothing_and_is_told(self):
@@ -95,7 +96,7 @@ class BadInputTest(unittest.TestCase):
             self.product.wait("complaint about the edit",
                               lambda: "nobody" in self.product.get("/status")[1], _SECONDS)
             checked = subprocess.run(self.product.command("validate", str(self.resources)),
-                                     capture_output=True, text=True, check=False, timeout=30)
+                                     capture_output=True, text=True, check=False, timeout=120)
             self.assertEqual(1, checked.returncode, checked.stderr)
             self.assertIn("notes.yaml", checked.stdout + checked.stderr)
             self.assertIn("nobody", checked.stdout + checked.stderr)
@@ -149,38 +150,17 @@ class BadInputTest(unittest.TestCase):
         self.product.wait(f"note {key} as {document}", lambda: (
             engine.source(self.stack.search, "notes", key) == document), _SECONDS)
 
-    def _letters(self, index: str) -> list["Letter"]:
-        topic = f"searchsync.default.{index}.dead-letters"
-        if topic not in self.stack.kafka.topics():
-            return []
-        return [Letter(record) for record in records.consume(self.stack.kafka, topic)]
-
     def _wait_letters(self, index: str, topic: str,
-                      places: list[tuple[int, int]]) -> dict[tuple[int, int], "Letter"]:
+                      places: list[tuple[int, int]]) -> dict[tuple[int, int], DeadLetter]:
         """Those of the records at these places."""
-        found: dict[tuple[int, int], Letter] = {}
+        found: dict[tuple[int, int], DeadLetter] = {}
 
         def there() -> bool:
-            found.update((letter.place, letter) for letter in self._letters(index)
+            found.update((letter.place, letter) for letter in dead_letters(self.stack.kafka, index)
                          if letter.topic == topic)
             return set(places) <= found.keys()
         self.product.wait(f"dead letters of {len(places)} records", there, _SECONDS)
         return found
-
-
-class Letter:
-    """A record of the dead-letter topic: key and value are those that could not be used, byte for
-    byte; why, and where they came from, is in headers."""
-
-    def __init__(self, record: records.Record):
-        headers = {name.removeprefix("searchsync-"): value.decode()
-                   for name, value in record.headers.items()}
-        self.binding = headers["binding"]
-        self.topic = headers["topic"]
-        self.place = int(headers["partition"]), int(headers["offset"])
-        self.reason = headers["reason"]
-        self.key = record.key
-        self.payload = record.value
 
 
 if __name__ == "__main__":

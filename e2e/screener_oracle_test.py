@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import datetime
 import unittest
 from decimal import Decimal
 
@@ -12,6 +13,8 @@ from screener import TABLES, changes
 
 _RUNS = 500
 _CHANGES = 2000
+# A history is repeated at one time only, and the hour may end between two.
+_NOW = datetime.datetime(2024, 6, 1, 12, tzinfo=datetime.timezone.utc)
 
 
 class ComparisonTest(unittest.TestCase):
@@ -104,7 +107,7 @@ class DataTest(unittest.TestCase):
         generator = Generator(seed, {
             service: stack.enter_context(contextlib.closing(
                 self.stack.postgres.connect(database.format(service))))
-            for service in SERVICES})
+            for service in SERVICES}, _NOW)
         generator.create_schema()
         return generator
 

@@ -14,7 +14,7 @@ from e2e.harness.tls_front import TlsFront
 from e2e.servers import Authority, Stack
 
 _RESOURCES = Path(__file__).parent / "tls"
-_SECONDS = 60
+_SECONDS = 180
 
 
 class TlsTest(unittest.TestCase):
@@ -74,8 +74,10 @@ class TlsTest(unittest.TestCase):
     @contextlib.contextmanager
     def _distrusted(self, name: str):
         self._trust(self.stranger, name)
-        yield
-        self._trust(self.authority, name)
+        try:
+            yield
+        finally:
+            self._trust(self.authority, name)
 
     def _complaint(self, name: str) -> str:
         status = self.product.status()

@@ -109,6 +109,39 @@ TEST(SearchAnswer, NeverIsPartial) {
   EXPECT_EQ(fault(302, ""), EngineFault::kUnreadable);
 }
 
+TEST(SearchAnswer, IsPartialOnlyIfThatIsAllowedAndSaysSo) {
+  SearchPlan plan = plan_of(1);
+  plan.partial = Partial::kAllowed;
+  const auto body = [](std::string_view late, int failed) {
+    return fmt::format(R"({{"took":4,"timed_out":{},"_shards":{{"total":3,"failed":{}}},
+        "hits":{{"total":{{"value":2,"relation":"eq"}},"hits":[{{"_id":"1","sort":[1]}}]}}}})",
+                       late, failed);
+  };
+  const json whole = members(*search_answer(200, body("false", 0), plan));
+  EXPECT_FALSE(whole.contains("partial"));
+  EXPECT_TRUE(whole.contains("cursor"));
+  EXPECT_EQ(whole["total"]["relation"], "eq");
+  const json late = members(*search_answer(200, body("true", 0), plan));
+  EXPECT_EQ(late["partial"], true);
+  EXPECT_EQ(late["partialReasons"], json({"the search engine did not finish in time"}));
+  EXPECT_EQ(late["total"], json::parse(R"({"value":2,"relation":"gte"})"));
+  EXPECT_FALSE(late.contains("cursor")) << "documents would be missed";
+  const json both = members(*search_answer(200, body("true", 2), plan));
+  EXPECT_EQ(both["partialReasons"][1], "2 of 3 shards failed");
+  const json count = members(*count_answer(200, body("false", 1), plan));
+  EXPECT_EQ(count, json::parse(R"({"count":2,"partial":true,
+                                   "partialReasons":["1 of 3 shards failed"]})"));
+  EXPECT_FALSE(count_answer(200, body("false", 1), {}));
+  // As OpenSearch answers if a shard is nowhere.
+  const std::string missing = R"({"took":4,"timed_out":false,
+      "_shards":{"total":3,"successful":2,"skipped":1,"failed":0},
+      "hits":{"total":{"value":2,"relation":"eq"},"hits":[]}})";
+  EXPECT_EQ(members(*count_answer(200, missing, plan))["partialReasons"],
+            json({"1 of 3 shards failed"}));
+  EXPECT_FALSE(count_answer(200, missing, {}));
+  EXPECT_FALSE(search_answer(503, "", plan)) << "nothing is not a part";
+}
+
 TEST(SearchAnswer, RefusesWhatIsNotWhole) {
   const std::string whole = response(R"({"_id":"1","_source":{"a":[1,2]},"sort":[1]})");
   ASSERT_TRUE(search_answer(200, whole, plan_of(1)));
@@ -121,7 +154,7 @@ TEST(SearchAnswer, RefusesWhatIsNotWhole) {
 }
 
 TEST(CountAnswer, IsTheTotal) {
-  const auto answer = count_answer(200, response(""));
+  const auto answer = count_answer(200, response(""), {});
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->members, "\"count\":12");
 }

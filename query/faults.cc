@@ -1,5 +1,7 @@
 #include "query/faults.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "lib/elastic/json_text.h"
@@ -8,6 +10,11 @@ namespace searchsync::query {
 
 void Faults::add(std::string_view path, std::string expected) {
   if (list_.size() < kMax) list_.push_back({std::string(path), std::move(expected)});
+}
+
+void Faults::refuse(std::string_view path, std::string why) {
+  add(path, std::move(why));
+  refused_ = true;
 }
 
 std::string render(const Faults& faults) {
@@ -23,7 +30,8 @@ std::string render(const Faults& faults) {
     elastic::append_quoted(list, fault.expected);
     list += '}';
   }
-  std::string body = R"({"error":{"code":"invalid_request","message":)";
+  const std::string_view code = faults.refused() ? "relation_unusable" : "invalid_request";
+  std::string body = fmt::format(R"({{"error":{{"code":"{}","message":)", code);
   elastic::append_quoted(body, message);
   return body + ",\"faults\":[" + list + "]}}";
 }

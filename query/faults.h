@@ -18,16 +18,21 @@ struct Fault {
 class Faults {
  public:
   void add(std::string_view path, std::string expected);
+  // What is asked is right, and cannot be answered as things are.
+  void refuse(std::string_view path, std::string why);
+  bool refused() const { return refused_; }
   bool empty() const { return list_.empty(); }
   const std::vector<Fault>& list() const { return list_; }
 
  private:
   static constexpr size_t kMax = 50;
   std::vector<Fault> list_;
+  bool refused_ = false;
 };
 
-// The body of the answer 400:
-// {"error":{"code":"invalid_request","message":…,"faults":[{"path","expected"}]}}.
+// The body of the answer:
+// {"error":{"code":"invalid_request"|"relation_unusable","message":…,
+//           "faults":[{"path","expected"}]}}.
 std::string render(const Faults& faults);
 
 }  // namespace searchsync::query

@@ -6,7 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "lib/elastic/json_text.h"
+#include "lib/base/utf8.h"
 #include "lib/model/fault.h"
 
 namespace searchsync::query {
@@ -150,7 +150,7 @@ bool is_within(std::string_view path, std::string_view outer) {
 }  // namespace
 
 std::vector<std::string_view> operators_of(const Field& field) {
-  if (!field.filterable || !field.searchable) return {};
+  if (!field.allowed || !field.filterable || !field.searchable) return {};
   switch (field.kind) {
     case FieldKind::kKeyword:
       return {"equals", "in", "exists", "range", "prefix"};
@@ -180,7 +180,7 @@ bool sortable(const Field& field) {
     case FieldKind::kBoolean:
     case FieldKind::kDate:
     case FieldKind::kIp:
-      return field.filterable && field.doc_values;
+      return field.allowed && field.filterable && field.doc_values;
     case FieldKind::kText:
     case FieldKind::kObject:
     case FieldKind::kNested:
@@ -217,22 +217,52 @@ Result<FieldCatalog> FieldCatalog::create(const model::JsonText& mappings,
   return catalog;
 }
 
+Result<FieldCatalog> FieldCatalog::restricted(const std::vector<std::string>& allowed) const {
+  FieldCatalog catalog = *this;
+  for (const std::string& path : allowed) {
+    if (find(path) == nullptr) return fail(ErrorCode::kInvalidArgument, unknown(path));
+  }
+  if (allowed.empty()) return catalog;
+  catalog.restricted_ = true;
+  for (auto& [path, field] : catalog.fields_) {
+    const auto& inner = path;
+    field.allowed =
+        std::ranges::any_of(allowed, [&](const auto& outer) { return is_within(inner, outer); });
+  }
+  return catalog;
+}
+
+bool FieldCatalog::shows(std::string_view path) const {
+  return std::ranges::any_of(fields_, [path](const auto& entry) {
+    return entry.second.allowed && is_within(entry.first, path);
+  });
+}
+
 const Field* FieldCatalog::find(std::string_view path) const {
+  const Field* field = find_declared(path);
+  return field != nullptr && field->allowed ? field : nullptr;
+}
+
+const Field* FieldCatalog::find_declared(std::string_view path) const {
   const auto found = fields_.find(path);
   return found == fields_.end() ? nullptr : &found->second;
 }
 
 std::string FieldCatalog::unknown(std::string_view path) const {
   std::vector<std::string> known;
-  for (const auto& [name, _] : fields_) known.push_back(name);
+  for (const auto& [name, field] : fields_) {
+    if (field.allowed) known.push_back(name);
+  }
   constexpr size_t kShownMax = 100;
-  return fmt::format("no field `{}` is declared{}", elastic::cut_utf8(path, kShownMax),
+  return fmt::format("no field `{}` is {}{}", cut_utf8(path, kShownMax),
+                     restricted_ ? "there for this key" : "declared",
                      path.size() > kShownMax ? "" : model::did_you_mean(path, known));
 }
 
 std::string render_fields(std::string_view index, const FieldCatalog& catalog) {
   Json fields = Json::array();
   for (const auto& [path, field] : catalog.fields()) {
+    if (!field.allowed) continue;
     Json entry = {{"name", path},
                   {"type", field.type},
                   {"operators", operators_of(field)},

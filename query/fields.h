@@ -32,6 +32,7 @@ struct Field {
   FieldKind kind = FieldKind::kOther;
   std::string nested;        // path of the innermost nested object around it; empty: none
   std::string date_format;   // of the mappings; empty: the engines' default
+  bool allowed = true;       // who asks may use, see and know of it
   bool filterable = true;    // may be used in queries
   bool searchable = true;    // has an index to search
   bool doc_values = true;    // can be sorted by and counted by value
@@ -52,14 +53,24 @@ class FieldCatalog {
   static Result<FieldCatalog> create(const model::JsonText& mappings,
                                      const std::vector<std::string>& filterable);
 
-  const Field* find(std::string_view path) const;  // null: not declared
+  // The same, of which only these fields, and what is within them, are allowed; none: all.
+  // Errors: kInvalidArgument if one is not there.
+  Result<FieldCatalog> restricted(const std::vector<std::string>& allowed) const;
+
+  // Null: not declared, or not allowed: who asks is told the same of both.
+  const Field* find(std::string_view path) const;
+  // Also what is not allowed: for what nobody named.
+  const Field* find_declared(std::string_view path) const;
+  // Whether the field is allowed, or one within it.
+  bool shows(std::string_view path) const;
   const std::map<std::string, Field, std::less<>>& fields() const { return fields_; }
 
-  // "no field `x` is declared, did you mean `y`?"
+  // "no field `x` is declared, did you mean `y`?", of what is allowed.
   std::string unknown(std::string_view path) const;
 
  private:
   std::map<std::string, Field, std::less<>> fields_;
+  bool restricted_ = false;
 };
 
 // The answer to GET /v1/{index}/fields.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "lib/base/utf8.h"
 #include "lib/elastic/json_text.h"
 #include "query/values.h"
 
@@ -21,11 +22,16 @@ std::string quoted(std::string_view text) {
 }
 
 constexpr std::string_view kOperators =
-    "and, or, not, equals, in, exists, range, prefix, text, nested";
+    "and, or, not, equals, in, exists, range, prefix, text, nested, related";
 
 class Translator {
  public:
   Translator(const FieldCatalog& catalog, Faults& faults) : catalog_(catalog), faults_(faults) {}
+  Translator(const Rules& rules, std::vector<RelatedQuery>& related, Faults& faults)
+      : catalog_(rules.catalog),
+        faults_(faults),
+        relations_(&rules.relations),
+        related_(&related) {}
 
   // context: the nested array whose elements are judged; empty: whole documents.
   std::string filter(const Node& node, const std::string& path, const std::string& context,
@@ -50,8 +56,9 @@ class Translator {
     if (name == "prefix") return prefix(operand, inner, context);
     if (name == "text") return text(operand, inner, context);
     if (name == "nested") return nested(operand, inner, context, depth);
-    faults_.add(path, fmt::format("no operator `{}`; expected one of: {}",
-                                  elastic::cut_utf8(name, 32), kOperators));
+    if (name == "related") return related(operand, inner, context, depth);
+    faults_.add(
+        path, fmt::format("no operator `{}`; expected one of: {}", cut_utf8(name, 32), kOperators));
     return {};
   }
 
@@ -95,7 +102,7 @@ class Translator {
     }
     for (const Node::Entry& entry : *mapping) {
       if (std::ranges::find(allowed, entry.key) != allowed.end()) continue;
-      faults_.add(fmt::format("{}.{}", path, elastic::cut_utf8(entry.key, 32)),
+      faults_.add(fmt::format("{}.{}", path, cut_utf8(entry.key, 32)),
                   fmt::format("nothing; only {} belong here", fmt::join(allowed, ", ")));
     }
     return mapping;
@@ -251,8 +258,10 @@ class Translator {
     if (operand_of(operand, path, {"path", "filter"}) == nullptr) return {};
     const Node* member = operand.find("path");
     const std::string* name = member == nullptr ? nullptr : member->string();
-    const Field* field = name == nullptr ? nullptr : catalog_.find(*name);
+    // It need not be allowed itself: what is asked of its elements must be.
+    const Field* field = name == nullptr ? nullptr : catalog_.find_declared(*name);
     const bool fits = field != nullptr && field->kind == FieldKind::kNested && field->filterable &&
+                      catalog_.shows(field->path) &&
                       (context.empty() || field->path.starts_with(context + "."));
     if (!fits) faults_.add(path + ".path", "the name of a field of type nested");
     const Node* inner = operand.find("filter");
@@ -262,8 +271,61 @@ class Translator {
                        filter(*inner, path + ".filter", field->path, depth + 1));
   }
 
+  // The relation that the operand names, if it can be gone from here.
+  const Relation* relation_of(const Node& operand, const std::string& path,
+                              const std::string& context) {
+    const std::string at = path + ".relation";
+    if (related_ == nullptr || !context.empty()) {
+      faults_.add(path, "no `related` within `nested` or within another `related`");
+      return nullptr;
+    }
+    const Node* member = operand.find("relation");
+    const std::string* name = member == nullptr ? nullptr : member->string();
+    const auto found = name == nullptr ? relations_->end()
+                                       : std::ranges::find(*relations_, *name, &Relation::name);
+    if (found == relations_->end()) {
+      std::vector<std::string> known;
+      for (const Relation& relation : *relations_) known.push_back(relation.name);
+      faults_.add(at, known.empty() ? "no `related`: spec.query.relations declares nothing"
+                                    : fmt::format("a relation: {}", fmt::join(known, ", ")));
+    } else if (!found->problem.empty()) {
+      faults_.refuse(at, found->problem);
+    } else if (related_->size() >= kRelatedMax) {
+      faults_.add(path, fmt::format("at most {} `related` in all", kRelatedMax));
+    } else {
+      return &*found;
+    }
+    return nullptr;
+  }
+
+  std::string related(const Node& operand, const std::string& path, const std::string& context,
+                      int depth) {
+    if (operand_of(operand, path, {"relation", "filter"}) == nullptr) return {};
+    const Relation* relation = relation_of(operand, path, context);
+    if (relation == nullptr) return {};
+    std::string all = relation->fixed;
+    if (const Node* filter = operand.find("filter")) {
+      Translator inner(relation->catalog, faults_);
+      inner.nodes_ = nodes_;
+      if (!all.empty()) all += ',';
+      all += inner.filter(*filter, path + ".filter", "", depth + 1);
+      nodes_ = inner.nodes_;
+    }
+    related_->push_back({.path = path,
+                         .name = relation->name,
+                         .index = relation->index,
+                         .from = relation->from,
+                         .to = relation->to,
+                         .query = all.empty()
+                                      ? R"({"match_all":{}})"
+                                      : fmt::format(R"({{"bool":{{"filter":[{}]}}}})", all)});
+    return related_marker(related_->size() - 1);
+  }
+
   const FieldCatalog& catalog_;
   Faults& faults_;
+  const std::vector<Relation>* relations_ = nullptr;
+  std::vector<RelatedQuery>* related_ = nullptr;  // null: none may be here
   int nodes_ = 0;
 };
 
@@ -272,6 +334,11 @@ class Translator {
 std::string translate_filter(const Node& filter, std::string_view path, const FieldCatalog& catalog,
                              Faults& faults) {
   return Translator(catalog, faults).filter(filter, std::string(path), "", 1);
+}
+
+std::string translate_filter(const Node& filter, std::string_view path, const Rules& rules,
+                             std::vector<RelatedQuery>& related, Faults& faults) {
+  return Translator(rules, related, faults).filter(filter, std::string(path), "", 1);
 }
 
 }  // namespace searchsync::query

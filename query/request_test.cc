@@ -24,7 +24,7 @@ TEST_F(RequestTest, AnEmptyRequestIsEverythingInOrderOfTheKey) {
   for (const char* body : {"", "  \n", "{}"}) {
     const auto plan = plan_search(body, rules_);
     ASSERT_TRUE(plan) << render(plan.error());
-    EXPECT_EQ(json::parse(plan->body), json::parse(R"({"size":50,"timeout":"10000ms","_source":true,
+    EXPECT_EQ(json::parse(plan->body), json::parse(R"({"size":50,"_source":true,
                               "query":{"match_all":{}},
                               "sort":[{"id":{"order":"asc","missing":"_last"}}]})"));
   }
@@ -40,7 +40,7 @@ TEST_F(RequestTest, EveryPartIsTranslated) {
                                 rules_);
   ASSERT_TRUE(plan) << render(plan.error());
   EXPECT_EQ(json::parse(plan->body), json::parse(R"({
-      "size": 20, "timeout": "10000ms", "_source": ["id", "owner"],
+      "size": 20, "_source": ["id", "owner"],
       "query": {"bool": {"filter": [{"exists": {"field": "id"}}]}},
       "sort": [{"createdAt": {"order": "desc", "missing": -9223372036854775808}},
                {"bugs.id": {"order": "asc", "missing": "_last", "nested": {"path": "bugs"}}},
@@ -148,6 +148,7 @@ TEST_F(RequestTest, EachFaultNamesItsPlace) {
            {R"({"facets":{"a":{"field":"owner"}}})", "facets.a.field", "`owner` is of type object"},
            {R"({"facets":{"a":{"field":"id","size":0}}})", "facets.a.size", "1 to 1000"},
            {R"({"facets":{"a":{"field":"id","order":1}}})", "facets.a.order", "nothing"},
+           {R"({"allowPartial":1})", "allowPartial", "true or false"},
            {R"({"fields":"id"})", "fields", "an array"},
            {R"({"fields":["x"]})", "fields[0]", "no field `x`"},
            {R"({"fields":["title.raw"]})", "fields[0]", "exists for searching only"},
@@ -166,8 +167,7 @@ TEST_F(RequestTest, EachFaultNamesItsPlace) {
 TEST_F(RequestTest, CountIsExact) {
   const auto body = plan_count(R"({"filter":{"exists":{"field":"id"}}})", rules_);
   ASSERT_TRUE(body);
-  EXPECT_EQ(json::parse(*body),
-            json::parse(R"({"size":0,"track_total_hits":true,"timeout":"10000ms",
+  EXPECT_EQ(json::parse(body->body), json::parse(R"({"size":0,"track_total_hits":true,
                             "query":{"bool":{"filter":[{"exists":{"field":"id"}}]}}})"));
   EXPECT_FALSE(plan_count(R"({"size":1})", rules_));
   EXPECT_TRUE(plan_count("", rules_));

@@ -56,6 +56,26 @@ std::vector<uint32_t> AckTracker::maybe_hidden(size_t table) const {
   return xids;
 }
 
+// Each is looked at once: what is acknowledged stays so.
+void AckTracker::count_acknowledged() {
+  while (acknowledged_ < transactions_.size()) {
+    const Transaction& next = transactions_[acknowledged_];
+    if (!next.complete || next.pending > 0) return;
+    ++acknowledged_;
+  }
+}
+
+std::optional<postgres::Lsn> AckTracker::acknowledged_end() {
+  count_acknowledged();
+  if (acknowledged_ == 0) return std::nullopt;
+  return transactions_[acknowledged_ - 1].end;
+}
+
+bool AckTracker::all_acknowledged() {
+  count_acknowledged();
+  return acknowledged_ == transactions_.size();
+}
+
 void AckTracker::pop_done(FunctionRef<void(const Transaction&)> apply) {
   while (!transactions_.empty()) {
     const Transaction& oldest = transactions_.front();
@@ -63,6 +83,7 @@ void AckTracker::pop_done(FunctionRef<void(const Transaction&)> apply) {
     apply(oldest);
     transactions_.pop_front();
     ++first_;
+    if (acknowledged_ > 0) --acknowledged_;
   }
 }
 

@@ -55,15 +55,23 @@ class AckTracker {
   std::vector<uint32_t> maybe_hidden(size_t table) const;
   bool waits_for_visibility() const { return invisible_ > 0; }
 
+  // Where the last of them ends of which, and of all before, every record is acknowledged, whether
+  // visible or not; nothing: the first still has some to come.
+  std::optional<postgres::Lsn> acknowledged_end();
+  bool all_acknowledged();
+
   // Hands over and forgets those that are done, up to the first that is not.
   void pop_done(FunctionRef<void(const Transaction&)> apply);
   size_t size() const { return transactions_.size(); }
   bool empty() const { return transactions_.empty(); }
 
  private:
+  void count_acknowledged();
+
   std::deque<Transaction> transactions_;
-  uint64_t first_ = 1;    // the number of the oldest
-  size_t invisible_ = 0;  // complete, touched a table, and not yet seen
+  size_t acknowledged_ = 0;  // of the oldest so many, every record is
+  uint64_t first_ = 1;       // the number of the oldest
+  size_t invisible_ = 0;     // complete, touched a table, and not yet seen
 };
 
 }  // namespace searchsync::capture

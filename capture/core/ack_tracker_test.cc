@@ -34,6 +34,31 @@ TEST(AckTracker, DoneMeansAcknowledgedAndVisible) {
   EXPECT_TRUE(tracker.empty());
 }
 
+TEST(AckTracker, AcknowledgedIsLessThanDone) {
+  AckTracker tracker;
+  EXPECT_TRUE(tracker.all_acknowledged());
+  EXPECT_EQ(tracker.acknowledged_end(), std::nullopt);
+  add(tracker, 5, 100);
+  add(tracker, 6, 200);
+  tracker.acknowledged(2);
+  EXPECT_EQ(tracker.acknowledged_end(), std::nullopt);
+  tracker.acknowledged(1);
+  EXPECT_EQ(tracker.acknowledged_end(), Lsn(200));  // nobody has seen them yet
+  tracker.begin(7);
+  EXPECT_FALSE(tracker.all_acknowledged());
+  EXPECT_EQ(tracker.acknowledged_end(), Lsn(200));
+  tracker.commit(Lsn(300));
+  EXPECT_TRUE(tracker.all_acknowledged());
+  EXPECT_EQ(tracker.acknowledged_end(), Lsn(300));
+  tracker.seen_by(XidSnapshot(6, 6, {}));
+  EXPECT_EQ(popped(tracker), std::vector<uint64_t>({100}));
+  EXPECT_EQ(tracker.acknowledged_end(), Lsn(300));
+  tracker.seen_by(XidSnapshot(8, 8, {}));
+  EXPECT_EQ(popped(tracker), std::vector<uint64_t>({200, 300}));
+  EXPECT_EQ(tracker.acknowledged_end(), std::nullopt);
+  EXPECT_TRUE(tracker.all_acknowledged());
+}
+
 TEST(AckTracker, TheOldestHoldsBackTheRest) {
   AckTracker tracker;
   add(tracker, 5, 100);

@@ -116,6 +116,15 @@ void Engine::pop_done() {
   if (tracker_.empty()) committed_.flushed = std::max(committed_.flushed, sent_end_);
 }
 
+postgres::Lsn Engine::acknowledged_through() {
+  acknowledged_through_ = std::max({acknowledged_through_, committed_.flushed,
+                                    tracker_.acknowledged_end().value_or(postgres::Lsn())});
+  if (tracker_.all_acknowledged()) {
+    acknowledged_through_ = std::max(acknowledged_through_, sent_end_);
+  }
+  return acknowledged_through_;
+}
+
 void Engine::table_changed(size_t table) {
   tracker_.current().changes.emplace_back(table, tables_[table].captured.state);
 }

@@ -107,6 +107,9 @@ class Engine {
 
   // Up to here everything is done; what `tables` say holds there.
   const CaptureState& state() const { return committed_; }
+  // Every transaction that committed before has all its records acknowledged. Unlike what is in
+  // state(), queries of the database may not see them yet.
+  postgres::Lsn acknowledged_through();
   // Transactions that are not done.
   size_t transactions() const { return tracker_.size(); }
   bool in_transaction() const { return tracker_.receiving(); }
@@ -186,6 +189,7 @@ class Engine {
   pgoutput::Decoder decoder_;
   pgoutput::Begin begin_;
   postgres::Lsn sent_end_;  // what was committed before has been received
+  postgres::Lsn acknowledged_through_;
   int64_t now_ms_ = 0;
   Stash stash_;
 

@@ -106,6 +106,19 @@ wire::Row unchanged(const char* id) {
   return {Cell::of(id), Cell::unchanged()};
 }
 
+TEST_F(EngineTest, SaysUpToWhereAllIsAcknowledged) {
+  using postgres::Lsn;
+  engine->on_keepalive(Lsn(500));
+  EXPECT_EQ(engine->acknowledged_through(), Lsn(500));
+  transaction({wire::insert(7, row("1", "x"))});  // committed at 1000, until 1040
+  EXPECT_EQ(engine->acknowledged_through(), Lsn(500));
+  engine->on_keepalive(Lsn(2000));
+  EXPECT_EQ(engine->acknowledged_through(), Lsn(500));
+  engine->on_acknowledged(engine->newest_transaction());
+  EXPECT_EQ(engine->acknowledged_through(), Lsn(2000));
+  EXPECT_EQ(engine->state().flushed, Lsn(500)) << "it may not be visible yet";
+}
+
 TEST_F(EngineTest, AnEnvelopeIsDebeziums) {
   transaction({wire::insert(7, row("1", "x"))});
   ASSERT_EQ(outlet.records.size(), 1u);

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 namespace searchsync::capture {
 namespace {
 
@@ -37,7 +39,26 @@ std::string why_new_epoch(const TableState& table, const TableFacts& facts) {
   if (table.left) return "it was not captured for a while";
   if (!table.stopped.empty()) return "it had been stopped: " + table.stopped;
   if (table.key_columns != facts.key_columns) return "its key is another one";
+  const TableMake& before = table.make;
+  if (before == TableMake{}) return {};  // an older version of us did not look
+  if (before.oid != facts.make.oid) return "it was made anew";
+  if (before.file != facts.make.file && before.alterations != facts.make.alterations) {
+    return "an ALTER TABLE has rewritten it";
+  }
+  if (!std::ranges::includes(facts.make.partitions, before.partitions)) {
+    return "a partition was truncated, rewritten or taken away";
+  }
   return {};
+}
+
+// What the log does not say of rows of which it has said all else; empty: nothing.
+std::string why_read_again(const TableState& table, const TableFacts& facts) {
+  if (table.form != facts.form) return "its columns changed";
+  if (table.make == TableMake{}) return {};
+  // Rows that were there before an ALTER TABLE have in new columns what it says.
+  if (table.make.columns != facts.make.columns) return "its columns changed";
+  const auto is_new = [&](const auto& one) { return !table.make.partitions.contains(one); };
+  return std::ranges::any_of(facts.filled, is_new) ? "a partition with rows was attached" : "";
 }
 
 TableState first_state(const TableFacts& facts) {
@@ -45,6 +66,7 @@ TableState first_state(const TableFacts& facts) {
   state.topic = facts.topic;
   state.key_columns = facts.key_columns;
   state.form = facts.form;
+  state.make = facts.make;
   state.epoch = facts.topic_epoch.value_or(0) + 1;
   state.sweep = facts.topic_epoch.has_value();
   return state;
@@ -81,8 +103,9 @@ SessionPlan plan_session(const std::optional<CaptureState>& saved, const Session
           fmt::format("table {} begins epoch {} with a new snapshot: {}", name, state.epoch, why));
     } else {
       state = *old;
-      if (state.form != table.form) {
-        plan.notes.push_back(fmt::format("table {} is read again: its columns changed", name));
+      state.make = table.make;
+      if (const std::string again = why_read_again(*old, table); !again.empty()) {
+        plan.notes.push_back(fmt::format("table {} is read again: {}", name, again));
         state.phase = SnapshotPhase::kRunning;
         state.last_key.clear();
         state.rows = 0;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct TableFacts {
   std::string topic;
   std::vector<std::string> key_columns;  // in key order
   std::string form;                      // FormHash
+  TableMake make;
+  std::set<std::string> filled;  // of make.partitions: those that may have rows
   // The highest epoch of a record in its topic, 0 if no record has one; nullopt: the topic is
   // empty. Only asked for where the saved state does not know the table.
   std::optional<uint64_t> topic_epoch;

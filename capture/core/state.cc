@@ -23,6 +23,13 @@ json table_json(const TableState& table) {
   if (table.sweep) out["sweep"] = true;
   if (table.left) out["left"] = true;
   if (!table.stopped.empty()) out["stopped"] = table.stopped;
+  if (table.make != TableMake{}) {
+    out["make"] = {{"oid", table.make.oid},
+                   {"columns", table.make.columns},
+                   {"file", table.make.file},
+                   {"alterations", table.make.alterations},
+                   {"partitions", table.make.partitions}};
+  }
   return out;
 }
 
@@ -40,6 +47,13 @@ TableState table_of(const json& in) {
   table.sweep = in.value("sweep", false);
   table.left = in.value("left", false);
   table.stopped = in.value("stopped", std::string());
+  if (const auto make = in.find("make"); make != in.end()) {
+    table.make = {.oid = make->at("oid").get<std::string>(),
+                  .columns = make->at("columns").get<std::string>(),
+                  .file = make->at("file").get<std::string>(),
+                  .alterations = make->at("alterations").get<std::string>(),
+                  .partitions = make->at("partitions").get<std::set<std::string>>()};
+  }
   return table;
 }
 

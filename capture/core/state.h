@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,21 @@ struct Position {
 
 enum class SnapshotPhase { kRunning, kDone };
 
+// How a table is made, of which the stream says nothing: an ALTER TABLE writes no rows to the log,
+// whatever it changes in them. Empty texts: not known.
+struct TableMake {
+  std::string oid;      // another one: a table that was made anew under the name
+  std::string columns;  // a hash of their places, names and types
+  // Both change with an ALTER TABLE that rewrites the rows, and not both with anything else.
+  std::string file;
+  std::string alterations;
+  // Where the rows of a partitioned table are, "<oid>:<file>" of each partition: what is attached,
+  // detached, dropped or truncated by itself is in no log.
+  std::set<std::string> partitions;
+
+  friend bool operator==(const TableMake&, const TableMake&) = default;
+};
+
 // What has been done for a table, up to CaptureState::flushed.
 struct TableState {
   std::string topic;
@@ -35,6 +51,7 @@ struct TableState {
   bool sweep = false;   // the topic has keys of an earlier epoch: those not seen again are deleted
   bool left = false;    // no longer captured; if it comes back, it begins a new epoch
   std::string stopped;  // why it is not captured; the same then
+  TableMake make;       // as of the last look at it
 
   friend bool operator==(const TableState&, const TableState&) = default;
 };

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
+#include "lib/base/hash.h"
 #include "lib/postgres/quote.h"
 
 namespace searchsync::capture {
@@ -154,6 +154,21 @@ Result<std::vector<std::string>> key_columns(Connection& connection, const std::
   return columns;
 }
 
+// Of those that have rows themselves. A file of no length has none.
+Result<void> inspect_partitions(Connection& connection, const std::string& oid, TableFacts& facts) {
+  ASSIGN_OR_RETURN(
+      const Rows partitions,
+      connection.query("SELECT format('%s:%s', c.oid, c.relfilenode), pg_relation_size(c.oid) > 0 "
+                       "FROM pg_partition_tree($1::oid) t JOIN pg_class c ON c.oid = t.relid "
+                       "WHERE t.isleaf",
+                       Values{oid}));
+  for (size_t i = 0; i < partitions.size(); ++i) {
+    facts.make.partitions.emplace(partitions.text(i, 0));
+    if (partitions.text(i, 1) != "f") facts.filled.emplace(partitions.text(i, 0));
+  }
+  return {};
+}
+
 Result<void> inspect_table(Connection& connection, const WantedTable& wanted, TableFacts& facts,
                            bool& owned, Faults& faults) {
   const std::string name = quote_qualified(wanted.schema, wanted.name);
@@ -164,7 +179,7 @@ Result<void> inspect_table(Connection& connection, const WantedTable& wanted, Ta
                    connection.query("SELECT c.oid, c.relkind, c.relpersistence, c.relreplident, "
                                     "has_table_privilege(c.oid, 'SELECT') "
                                     "AND has_schema_privilege(n.oid, 'USAGE'), "
-                                    "pg_has_role(c.relowner, 'USAGE') "
+                                    "pg_has_role(c.relowner, 'USAGE'), c.relfilenode "
                                     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
                                     "WHERE n.nspname = $1 AND c.relname = $2",
                                     Values{wanted.schema, wanted.name}));
@@ -192,17 +207,27 @@ Result<void> inspect_table(Connection& connection, const WantedTable& wanted, Ta
   owned = table.text(0, 5) == "t";
   ASSIGN_OR_RETURN(facts.key_columns, key_columns(connection, oid, name, table.text(0, 3), faults));
   ASSIGN_OR_RETURN(const Rows columns,
-                   connection.query("SELECT attname, atttypid FROM pg_attribute "
-                                    "WHERE attrelid = $1::oid AND attnum > 0 "
+                   connection.query("SELECT attname, atttypid, attnum, atttypmod, xmin "
+                                    "FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 "
                                     "AND NOT attisdropped AND attgenerated = '' ORDER BY attnum",
                                     Values{oid}));
   FormHash hash;
+  std::string places;
+  std::string alterations;
   for (size_t i = 0; i < columns.size(); ++i) {
     hash.add(columns.text(i, 0),
              static_cast<uint32_t>(std::stoul(std::string(columns.text(i, 1)))));
+    places += fmt::format("{} {} {} {}\n", columns.text(i, 2), columns.text(i, 0),
+                          columns.text(i, 1), columns.text(i, 3));
+    alterations += fmt::format("{} {}\n", columns.text(i, 2), columns.text(i, 4));
   }
   facts.form = hash.text();
-  return {};
+  facts.make = {.oid = oid,
+                .columns = stable_hash_hex(places, 16),
+                .file = std::string(table.text(0, 6)),
+                .alterations = stable_hash_hex(alterations, 16),
+                .partitions = {}};
+  return kind == "p" ? inspect_partitions(connection, oid, facts) : Result<void>{};
 }
 
 Result<void> inspect_publication(Connection& connection, const WantedCapture& wanted,
@@ -261,15 +286,6 @@ Result<void> inspect_publication(Connection& connection, const WantedCapture& wa
 }
 
 }  // namespace
-
-std::string slot_name(std::string_view capture_name) {
-  std::string name = "searchsync_";
-  for (const char c : capture_name) {
-    const auto byte = static_cast<unsigned char>(c);
-    name += std::isalnum(byte) != 0 ? static_cast<char>(std::tolower(byte)) : '_';
-  }
-  return name.substr(0, 63);
-}
 
 Result<Inspected> inspect(Connection& connection, const WantedCapture& wanted) {
   Inspected inspected;

@@ -23,9 +23,6 @@ struct WantedCapture {
   std::vector<WantedTable> tables;
 };
 
-// searchsync_<name>, with everything that is no letter, digit or underscore as an underscore.
-std::string slot_name(std::string_view capture_name);
-
 struct Inspected {
   SessionFacts facts;                          // without topic_epoch, system_id and timeline
   bool publication_fits = false;               // it exists and has these tables and settings

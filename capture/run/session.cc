@@ -65,6 +65,8 @@ class Preparation {
     ASSIGN_OR_RETURN(const auto saved,
                      load_state(options_.kafka, admin_, options_.state_topic, options_.wanted.slot,
                                 [this] { return go_on(); }));
+    // After the state: what an earlier session did is before these ends.
+    RETURN_IF_ERROR(outlet_.read_ends());
     RETURN_IF_ERROR(look_into_new_topics(saved, inspected.facts));
     Prepared prepared;
     prepared.database = control_.database();
@@ -97,6 +99,8 @@ class Preparation {
   Result<void> ensure_topics() {
     RETURN_IF_ERROR(
         ensure_compacted_topic(admin_, options_.state_topic, 1, options_.replication_factor));
+    RETURN_IF_ERROR(
+        ensure_positions_topic(admin_, options_.positions_topic, options_.replication_factor));
     for (const WantedTable& table : options_.wanted.tables) {
       RETURN_IF_ERROR(ensure_compacted_topic(admin_, table.topic, options_.partitions,
                                              options_.replication_factor));
@@ -144,10 +148,19 @@ std::string random_nonce() {
   return fmt::format("{:08x}{:08x}", random(), random());
 }
 
+positions::LogIdentity identity_of(const CaptureState& state, std::string_view database) {
+  // A decimal number of 64 bits, as the server says it.
+  return {.system = std::stoull(state.system_id),
+          .timeline = state.timeline,
+          .database = positions::digest_of(database)};
+}
+
 Result<std::unique_ptr<TopicOutlet>> make_outlet(const SessionOptions& options,
                                                  kafka::Admin& admin) {
-  TopicOutlet::Options outlet{
-      .kafka = options.kafka, .topics = {}, .state_topic = options.state_topic};
+  TopicOutlet::Options outlet{.kafka = options.kafka,
+                              .topics = {},
+                              .state_topic = options.state_topic,
+                              .positions_topic = options.positions_topic};
   for (const WantedTable& table : options.wanted.tables) outlet.topics.push_back(table.topic);
   return TopicOutlet::create(std::move(outlet), admin);
 }
@@ -198,12 +211,15 @@ Result<void> run_session(const SessionOptions& options, CaptureMetrics& metrics,
                 std::move(prepared.plan.tables), saved, side, *outlet);
   StreamLoop stream_loop({.slot = options.wanted.slot,
                           .state_key = options.wanted.slot,
+                          .log = identity_of(saved, prepared.database),
                           .retained_wal_warning_bytes = options.retained_wal_warning_bytes},
                          engine, stream, side, chunks, *outlet, wakeup, metrics, health, saved);
   loop = &stream_loop;
   outlet->while_waiting(while_waiting);
   outlet->on_acknowledged([&](uint64_t token) { stream_loop.acknowledged(token); });
   log::info("slot {} streams from {}", options.wanted.slot, postgres::to_string(saved.flushed));
+  // Whoever is told that it is ready may ask at once which tables have yet to be read.
+  metrics.update(engine, outlet->bytes_sent());
   health.ready("capture");
   health.ready("kafka");
   health.ready("tables");

@@ -16,6 +16,7 @@ struct SessionOptions {
   WantedCapture wanted;
   std::string version;
   std::string state_topic;
+  std::string positions_topic;
   std::string conninfo;  // holds the password
   kafka::ClientConfig kafka;
   int32_t replication_factor = 1;

@@ -17,6 +17,9 @@ constexpr std::chrono::milliseconds kAcknowledgementWait{2};  // librdkafka has 
 constexpr std::chrono::seconds kSlotInterval{10};
 constexpr size_t kMessagesAtATime = 1000;
 constexpr size_t kUnproducedMax = 10'000;
+// Positions are published this often at most, and of many tables no more bytes a second than this.
+constexpr std::chrono::milliseconds kPositionInterval{10};
+constexpr size_t kPositionBytesPerMilli = 200;
 
 int64_t now_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -44,7 +47,6 @@ StreamLoop::StreamLoop(Options options, Engine& engine, postgres::ReplicationStr
 
 Result<void> StreamLoop::run(const std::stop_token& stop) {
   stop_ = &stop;
-  metrics_.update(engine_, outlet_.bytes_sent());
   while (!stop.stop_requested()) {
     RETURN_IF_ERROR(take_chunks());
     bool more = false;
@@ -52,6 +54,7 @@ Result<void> StreamLoop::run(const std::stop_token& stop) {
       ASSIGN_OR_RETURN(more, receive());
     }
     RETURN_IF_ERROR(outlet_.poll(std::chrono::milliseconds(0)));
+    RETURN_IF_ERROR(publish_position());
     RETURN_IF_ERROR(housekeep());
     if (!more) wait();
   }
@@ -156,6 +159,31 @@ Result<void> StreamLoop::housekeep() {
   return send_status();
 }
 
+// See docs/decisions/0008-reading-your-own-writes.md.
+Result<void> StreamLoop::publish_position() {
+  const auto now = Clock::now();
+  if (now < position_due_) return {};
+  positions::CapturePosition position{
+      .log = options_.log, .through = engine_.acknowledged_through(), .topics = {}};
+  for (size_t i = 0; i < engine_.tables(); ++i) {
+    const CapturedTable& table = engine_.table(i);
+    // What is done, not what has been received: rows of the last chunk may be on their way.
+    const auto& tables = engine_.state().tables;
+    const auto done = tables.find(table.schema + "." + table.name);
+    const bool whole = done != tables.end() && done->second.phase == SnapshotPhase::kDone &&
+                       done->second.stopped.empty() && !done->second.left;
+    position.topics[done == tables.end() ? table.state.topic : done->second.topic] = {
+        .ends = outlet_.ends(i), .whole = whole};
+  }
+  position_due_ = now + kPositionInterval;
+  if (position == position_) return {};
+  const std::string json = positions::to_json(position);
+  position_due_ = now + std::max(kPositionInterval,
+                                 std::chrono::milliseconds(json.size() / kPositionBytesPerMilli));
+  position_ = std::move(position);
+  return outlet_.publish_position(options_.state_key, json);
+}
+
 // The topic first, the server after: the slot is never ahead of what is saved.
 Result<void> StreamLoop::save_if_changed(Clock::time_point now) {
   if (saving_ || engine_.state() == saved_) return {};
@@ -201,6 +229,10 @@ void StreamLoop::wait() {
   const auto until_due = std::chrono::ceil<std::chrono::milliseconds>(status_due_ - Clock::now());
   auto timeout = std::clamp(until_due, std::chrono::milliseconds(0), options_.status_interval);
   if (outlet_.in_flight() > 0) timeout = std::min(timeout, kAcknowledgementWait);
+  if (engine_.acknowledged_through() != position_.through) {
+    const auto due = std::chrono::ceil<std::chrono::milliseconds>(position_due_ - Clock::now());
+    timeout = std::min(timeout, std::max(due, std::chrono::milliseconds(0)));
+  }
   const bool full = engine_.transactions() >= options_.transactions_max;
   if (full) timeout = std::min(timeout, kAcknowledgementWait);
   std::array<pollfd, 2> descriptors = {pollfd{wakeup_.descriptor(), POLLIN, 0},

@@ -14,6 +14,7 @@
 #include "capture/run/topic_outlet.h"
 #include "lib/base/error.h"
 #include "lib/http/health.h"
+#include "lib/positions/position.h"
 #include "lib/postgres/replication.h"
 
 namespace searchsync::capture {
@@ -24,6 +25,7 @@ class StreamLoop {
   struct Options {
     std::string slot;
     std::string state_key;
+    positions::LogIdentity log;
     double retained_wal_warning_bytes = 0;
     std::chrono::milliseconds status_interval{1000};
     std::chrono::milliseconds idle_save_interval{10'000};
@@ -49,6 +51,7 @@ class StreamLoop {
   Result<void> take_chunks();
   Result<void> housekeep();
   Result<void> save_if_changed(Clock::time_point now);
+  Result<void> publish_position();
   Result<void> send_status();
   Result<void> inspect_slot();
   Result<void> finish();
@@ -74,6 +77,8 @@ class StreamLoop {
   Clock::time_point status_due_{};
   Clock::time_point slot_due_{};
   Clock::time_point idle_save_due_{};
+  positions::CapturePosition position_;  // published last
+  Clock::time_point position_due_{};     // not before
   struct Committed {
     uint64_t transaction;
     int64_t time_us;

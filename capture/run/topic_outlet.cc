@@ -2,13 +2,21 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "capture/run/topics.h"
+#include "lib/base/check.h"
 
 namespace searchsync::capture {
 namespace {
 
 constexpr std::chrono::milliseconds kWait{20};
+// Of a record: the table, in front of the engine's own token.
+constexpr int kTokenBits = 40;
+constexpr uint64_t kTokensMax = uint64_t{1} << kTokenBits;
+constexpr uint64_t kTablesMax = (uint64_t{1} << (64 - kTokenBits)) - 1;
 constexpr uint64_t kStateToken = ~uint64_t{0};
+constexpr uint64_t kPositionToken = kStateToken - 1;
 
 }  // namespace
 
@@ -26,12 +34,17 @@ Result<std::unique_ptr<TopicOutlet>> TopicOutlet::create(Options options, kafka:
 }
 
 void TopicOutlet::delivered(const kafka::Delivery& delivery) {
+  if (delivery.token == kPositionToken) return;
   if (delivery.error) {
     if (!lost_) lost_ = delivery.error;
   } else if (delivery.token == kStateToken) {
     ++states_saved_;
   } else {
-    acknowledged_.push_back(delivery.token);
+    acknowledged_.push_back(delivery.token % kTokensMax);
+    auto& ends = ends_[delivery.token / kTokensMax];
+    const auto partition = static_cast<size_t>(delivery.partition.get());
+    if (partition >= ends.size()) ends.resize(partition + 1);
+    ends[partition] = std::max(ends[partition], delivery.offset.get() + 1);
   }
 }
 
@@ -55,7 +68,22 @@ Result<void> TopicOutlet::send(const std::string& topic, std::string_view key,
 
 Result<void> TopicOutlet::append(size_t table, std::string_view key,
                                  std::optional<std::string_view> value, uint64_t token) {
-  return send(options_.topics[table], key, value, token);
+  CHECK(token < kTokensMax && table < kTablesMax);
+  return send(options_.topics[table], key, value, table * kTokensMax + token);
+}
+
+Result<void> TopicOutlet::read_ends() {
+  ends_.clear();
+  for (const std::string& topic : options_.topics) {
+    ASSIGN_OR_RETURN(const auto partitions, admin_.list_offsets(topic));
+    auto& ends = ends_.emplace_back();
+    for (const kafka::PartitionOffsets& partition : partitions) ends.push_back(partition.end.get());
+  }
+  return {};
+}
+
+Result<void> TopicOutlet::publish_position(std::string_view key, std::string_view json) {
+  return send(options_.positions_topic, key, json, kPositionToken);
 }
 
 Result<void> TopicOutlet::save_state(std::string_view key, std::string_view json) {

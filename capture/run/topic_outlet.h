@@ -22,6 +22,7 @@ class TopicOutlet final : public Outlet {
     kafka::ClientConfig kafka;
     std::vector<std::string> topics;  // by table
     std::string state_topic;
+    std::string positions_topic;
     std::chrono::milliseconds linger{1};
     size_t queue_bytes_max = 32 << 20;
     size_t slice_bytes_max = 64 << 20;  // of keys remembered at a time while a topic is read back
@@ -44,6 +45,14 @@ class TopicOutlet final : public Outlet {
   Result<void> save_state(std::string_view key, std::string_view json);
   bool state_saved() const { return states_saved_ == states_sent_; }
 
+  // Reads where the tables' topics end: what was acknowledged before is before that. Before the
+  // first append().
+  Result<void> read_ends();
+  // By partition of the table's topic: behind everything that was acknowledged.
+  const std::vector<int64_t>& ends(size_t table) const { return ends_[table]; }
+  // Appends to the topic of positions. If it is lost, the next one says as much.
+  Result<void> publish_position(std::string_view key, std::string_view json);
+
   // Hands over what was acknowledged meanwhile. Errors: a record was lost; this outlet is done for.
   Result<void> poll(std::chrono::milliseconds timeout);
   // Waits until everything is safe.
@@ -64,7 +73,8 @@ class TopicOutlet final : public Outlet {
   std::function<void(uint64_t)> handler_;
   std::function<Result<void>()> waiting_;
   std::unique_ptr<kafka::Producer> producer_;
-  std::vector<uint64_t> acknowledged_;  // delivered, and not yet handed over
+  std::vector<std::vector<int64_t>> ends_;  // by table and partition
+  std::vector<uint64_t> acknowledged_;      // delivered, and not yet handed over
   std::optional<Error> lost_;
   uint64_t states_sent_ = 0;
   uint64_t states_saved_ = 0;

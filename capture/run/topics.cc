@@ -48,6 +48,21 @@ Result<void> ensure_compacted_topic(kafka::Admin& admin, const std::string& topi
                           topic, policy->second, topic));
 }
 
+Result<void> ensure_positions_topic(kafka::Admin& admin, const std::string& topic,
+                                    int32_t replication_factor) {
+  ASSIGN_OR_RETURN(const auto count, admin.partition_count(topic));
+  if (count) return {};
+  const auto created = admin.create_topic({.name = topic,
+                                           .partitions = 1,
+                                           .replication_factor = replication_factor,
+                                           .config = {{"cleanup.policy", "compact"},
+                                                      {"segment.bytes", "16777216"},
+                                                      {"min.cleanable.dirty.ratio", "0.1"}}});
+  if (created || created.error().code == ErrorCode::kConflict) return {};
+  if (created.error().code != ErrorCode::kInvalidArgument) return created;
+  return fail(ErrorCode::kUnavailable, created.error().message);  // too few brokers, as yet
+}
+
 Result<void> read_topic(
     const kafka::ClientConfig& config, kafka::Admin& admin, const std::string& topic,
     FunctionRef<void(std::optional<std::string_view> key, std::optional<std::string_view> value)>

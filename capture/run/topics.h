@@ -20,6 +20,10 @@ inline constexpr size_t kRecordBytesMax = 64u << 20;
 Result<void> ensure_compacted_topic(kafka::Admin& admin, const std::string& topic,
                                     int32_t partitions, int32_t replication_factor);
 
+// Makes the topic of positions, if there is none: only its newest record counts.
+Result<void> ensure_positions_topic(kafka::Admin& admin, const std::string& topic,
+                                    int32_t replication_factor);
+
 // Reads a topic from its beginning to the end it has at the call; records of one partition in their
 // order. `while_waiting` is called now and then.
 // Errors: those of Kafka, of the callbacks; kTimeout if nothing comes for a minute.

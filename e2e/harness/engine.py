@@ -15,12 +15,15 @@ class Connection:
 
     def __init__(self, address: str, timeout: float = 30):
         self._connection = http.client.HTTPConnection(address, timeout=timeout)
+        self.headers: dict[str, str] = {}  # that go with each request
 
     def request(self, method: str, path: str, body: Any = None,
                 parse: Callable[[bytes], Any] = json.loads) -> tuple[int, Any]:
         """body: bytes as they are, or a value to send as JSON. Errors: OSError."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"} if data is not None else {}
+        headers = dict(self.headers)
+        if data is not None:
+            headers["Content-Type"] = "application/json"
         fresh = self._connection.sock is None
         try:
             return self._once(method, path, data, headers, parse)

@@ -12,7 +12,7 @@ from e2e.servers import Process, ServersError, proctree, wait_until
 from .engine import Connection
 
 BINARY = Path(__file__).parents[2] / "build" / "release" / "bin" / "searchsync"
-_START_SECONDS = 30
+_START_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class SearchSync:
                 raise ServersError(f"{self._process.tail()}\nsearchsync ended, waiting for {what}")
             try:
                 return condition()
-            except (OSError, http.client.HTTPException, KeyError):
+            except (OSError, http.client.HTTPException, KeyError, ServersError):
                 return False
         wait_until(holds, seconds, lambda: (
             f"{self._process.tail()}\n{self._last_status()}\nno {what} after {seconds} s: "
@@ -152,7 +152,7 @@ class SearchSync:
         self.wait(f"alias {index} on a complete generation",
                   lambda: self.index(index)["phase"] == "Serving", seconds)
 
-    def wait_ready(self, role: str, seconds: float = 30) -> Child:
+    def wait_ready(self, role: str, seconds: float = 120) -> Child:
         """The first process of a role, once all of that role say that they are ready."""
         def ready() -> bool:
             children = self.children(role)
@@ -162,7 +162,7 @@ class SearchSync:
         self.wait(f"ready {role}", ready, seconds)
         return self.children(role)[0]
 
-    def wait_replaced(self, gone: Child, seconds: float = 30) -> Child:
+    def wait_replaced(self, gone: Child, seconds: float = 120) -> Child:
         """Until another process runs under the name of one that was killed."""
         found: list[Child] = []
 
@@ -186,7 +186,7 @@ class SearchSync:
             return f"no status: {error}"
 
 
-def text_of(address: str, path: str, timeout: float = 5) -> tuple[int, str]:
+def text_of(address: str, path: str, timeout: float = 20) -> tuple[int, str]:
     """Status and text of a GET. Errors: OSError."""
     connection = Connection(address, timeout)
     try:

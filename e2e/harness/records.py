@@ -15,7 +15,8 @@ _COPY = 2                 # RD_KAFKA_MSG_F_COPY
 _BEGINNING = -2           # RD_KAFKA_OFFSET_BEGINNING
 _PARTITION_EOF = -191     # RD_KAFKA_RESP_ERR__PARTITION_EOF
 _ANY_PARTITION = -1
-_TIMEOUT_MS = 20_000
+_END, _TOPIC, _PARTITION, _VALUE, _KEY, _FLAGS, _HEADER = 0, 1, 3, 4, 5, 7, 9  # rd_kafka_vtype_t
+_TIMEOUT_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,16 @@ class _GroupList(Structure):
     _fields_ = [("groups", POINTER(_Group)), ("count", c_int)]
 
 
+class _Partition(Structure):
+    _fields_ = [("topic", c_char_p), ("partition", c_int32), ("offset", c_int64),
+                ("metadata", c_void_p), ("metadata_size", c_size_t), ("opaque", c_void_p),
+                ("err", c_int), ("private", c_void_p)]
+
+
+class _PartitionList(Structure):
+    _fields_ = [("count", c_int), ("size", c_int), ("elements", POINTER(_Partition))]
+
+
 _DELIVERED = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_Message), c_void_p)
 
 
@@ -59,6 +70,7 @@ def _library() -> ctypes.CDLL:
             ("topic_destroy", None, [c_void_p]),
             ("produce", c_int, [c_void_p, c_int32, c_int, c_char_p, c_size_t, c_char_p, c_size_t,
                                 c_void_p]),
+            ("producev", c_int, None),
             ("flush", c_int, [c_void_p, c_int]),
             ("consume_start", c_int, [c_void_p, c_int32, c_int64]),
             ("consume", POINTER(_Message), [c_void_p, c_int32, c_int]),
@@ -69,6 +81,12 @@ def _library() -> ctypes.CDLL:
                                        POINTER(c_size_t)]),
             ("list_groups", c_int, [c_void_p, c_char_p, POINTER(POINTER(_GroupList)), c_int]),
             ("group_list_destroy", None, [POINTER(_GroupList)]),
+            ("topic_partition_list_new", POINTER(_PartitionList), [c_int]),
+            ("topic_partition_list_add", c_void_p, [POINTER(_PartitionList), c_char_p, c_int32]),
+            ("topic_partition_list_set_offset", c_int, [POINTER(_PartitionList), c_char_p, c_int32,
+                                                        c_int64]),
+            ("topic_partition_list_destroy", None, [POINTER(_PartitionList)]),
+            ("commit", c_int, [c_void_p, POINTER(_PartitionList), c_int]),
             ("err2str", c_char_p, [c_int])):
         function = getattr(library, f"rd_kafka_{name}")
         function.restype, function.argtypes = result, arguments
@@ -102,8 +120,10 @@ class _Client:
 
 
 def produce(kafka: Kafka, topic: str, records: list[tuple[bytes | None, bytes | None]],
-            partition: int = _ANY_PARTITION) -> list[tuple[int, int]]:
-    """Keys and values, None for none. Returns partition and offset of each when all are written."""
+            partition: int = _ANY_PARTITION,
+            partitioner: str = "consistent_random") -> list[tuple[int, int]]:
+    """Keys and values, None for none. Returns partition and offset of each when all are written.
+    partitioner: murmur2_random is that of Kafka's own clients."""
     places: list[tuple[int, int]] = [(-1, -1)] * len(records)
     failures: list[str] = []
 
@@ -115,7 +135,7 @@ def produce(kafka: Kafka, topic: str, records: list[tuple[bytes | None, bytes | 
             places[(sent.private or 0) - 1] = (sent.partition, sent.offset)
 
     callback = _DELIVERED(delivered)
-    with _Client(_PRODUCER, kafka, callback, acks="all",
+    with _Client(_PRODUCER, kafka, callback, acks="all", partitioner=partitioner,
                  message_timeout_ms=str(_TIMEOUT_MS)) as client:
         handle = _rd.rd_kafka_topic_new(client.handle, topic.encode(), None)
         for number, (key, value) in enumerate(records, 1):
@@ -128,6 +148,33 @@ def produce(kafka: Kafka, topic: str, records: list[tuple[bytes | None, bytes | 
         raise ServersError(f"{topic}: not all of {len(records)} records were written: "
                            f"{failures[:3] or 'no answer in time'}")
     return places
+
+
+def produce_with_headers(kafka: Kafka, topic: str, record: tuple[bytes, bytes],
+                         headers: dict[str, str], partition: int = 0) -> None:
+    """One key and value. Returns when it is written."""
+    failures: list[str] = []
+
+    def delivered(_client, message, _opaque):
+        if message.contents.err != 0:
+            failures.append(_rd.rd_kafka_err2str(message.contents.err).decode())
+
+    callback = _DELIVERED(delivered)
+    key, value = record
+    arguments = [c_int(_TOPIC), c_char_p(topic.encode()), c_int(_PARTITION), c_int32(partition),
+                 c_int(_FLAGS), c_int(_COPY), c_int(_KEY), c_char_p(key), c_size_t(len(key)),
+                 c_int(_VALUE), c_char_p(value), c_size_t(len(value))]
+    for name, text in headers.items():
+        arguments += [c_int(_HEADER), c_char_p(name.encode()), c_char_p(text.encode()),
+                      c_size_t(len(text.encode()))]
+    with _Client(_PRODUCER, kafka, callback, acks="all",
+                 message_timeout_ms=str(_TIMEOUT_MS)) as client:
+        code = _rd.rd_kafka_producev(c_void_p(client.handle), *arguments, c_int(_END))
+        if code != 0:
+            failures.append(_rd.rd_kafka_err2str(code).decode())
+        late = _rd.rd_kafka_flush(client.handle, _TIMEOUT_MS + 5000) != 0
+    if failures or late:
+        raise ServersError(f"{topic}: the record was not written: {failures or 'no answer'}")
 
 
 def consume(kafka: Kafka, topic: str) -> list[Record]:
@@ -154,6 +201,18 @@ def group_members(kafka: Kafka, group: str) -> int:
         count = sum(found.contents.groups[i].member_count for i in range(found.contents.count))
         _rd.rd_kafka_group_list_destroy(found)
     return count
+
+
+def commit(kafka: Kafka, group: str, topic: str, partition: int, offset: int) -> None:
+    """Sets where a group reads on, which nobody is in. Errors: somebody is."""
+    with _Client(_CONSUMER, kafka, group_id=group) as client:
+        wanted = _rd.rd_kafka_topic_partition_list_new(1)
+        _rd.rd_kafka_topic_partition_list_add(wanted, topic.encode(), partition)
+        _rd.rd_kafka_topic_partition_list_set_offset(wanted, topic.encode(), partition, offset)
+        code = _rd.rd_kafka_commit(client.handle, wanted, 0)
+        _rd.rd_kafka_topic_partition_list_destroy(wanted)
+        if code != 0:
+            raise ServersError(f"group {group}: {_rd.rd_kafka_err2str(code).decode()}")
 
 
 def _read_partition(handle, partition: int) -> list[Record]:

@@ -1,7 +1,7 @@
-"""The cache of downloaded servers, outside the checkout and shared by all runs of one user.
+"""The cache of servers, downloaded or built: outside the checkout, shared by all runs of a user.
 
 An artefact is a folder that is either absent or complete: it is made beside its place and renamed
-into it. One file lock covers all downloads, because they share one Maven repository.
+into it. One file lock covers all downloads from Maven, because they share one repository.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Protocol
 from xml.sax.saxutils import escape
 
 from .errors import ServersError
@@ -33,14 +33,26 @@ def cache_dir() -> Path:
     return path.resolve()
 
 
+class Artefact(Protocol):
+    """name: of its folder. lock: a file that only one run at a time has; an artefact may get()
+    another while it is filled, if that one has another lock."""
+
+    name: str
+    lock: str
+
+    def fill(self, folder: Path, progress: Callable[[str], None]) -> None:
+        """Makes it in the empty folder; what is beside that folder is removed afterwards."""
+
+
 @dataclass(frozen=True)
 class Jars:
     """A folder of jars: Maven coordinates group:artifact:version, with all they depend on."""
 
     name: str
     coordinates: tuple[str, ...]
+    lock: str = "fetch.lock"
 
-    def fill(self, folder: Path) -> None:
+    def fill(self, folder: Path, progress: Callable[[str], None]) -> None:
         scratch = folder.parent
         (scratch / "pom.xml").write_text(_pom(self.name, self.coordinates), encoding="utf-8")
         _maven(scratch, f"{_PLUGIN}:copy-dependencies", f"-DoutputDirectory={folder}",
@@ -54,8 +66,9 @@ class ZipPart:
     name: str
     coordinate: str  # group:artifact:version:zip
     inside: str      # the last name of a folder in the zip, at any depth
+    lock: str = "fetch.lock"
 
-    def fill(self, folder: Path) -> None:
+    def fill(self, folder: Path, progress: Callable[[str], None]) -> None:
         whole = folder / "unpacked"
         _maven(folder.parent, f"{_PLUGIN}:unpack", f"-Dartifact={self.coordinate}",
                f"-DoutputDirectory={whole}", f"-Dmdep.unpack.includes=**/{self.inside}/**")
@@ -70,32 +83,32 @@ class ZipPart:
         shutil.rmtree(_repository().joinpath(*group.split("."), artifact, version))
 
 
-def get(artefact: Jars | ZipPart, progress: Callable[[str], None] = lambda line: None) -> Path:
-    """The complete folder of the artefact, downloading it first if it is not there yet."""
+def get(artefact: Artefact, progress: Callable[[str], None] = lambda line: None) -> Path:
+    """The complete folder of the artefact, making it first if it is not there yet."""
     place = cache_dir() / artefact.name
     if place.is_dir():
         return place
-    with _lock(progress):
+    with _lock(artefact.lock, progress):
         if place.is_dir():  # another run made it while this one waited
             return place
-        progress(f"{artefact.name}: downloading, once")
+        progress(f"{artefact.name}: fetching, once")
         with tempfile.TemporaryDirectory(prefix="fetch-", dir=cache_dir()) as scratch:
             folder = Path(scratch) / "artefact"
             folder.mkdir()
-            artefact.fill(folder)
+            artefact.fill(folder, progress)
             if not any(folder.iterdir()):
-                raise ServersError(f"{artefact.name}: Maven brought nothing")
+                raise ServersError(f"{artefact.name}: nothing came")
             folder.rename(place)
     return place
 
 
 @contextlib.contextmanager
-def _lock(progress: Callable[[str], None]):
-    with open(cache_dir() / "fetch.lock", "w", encoding="utf-8") as file:
+def _lock(name: str, progress: Callable[[str], None]):
+    with open(cache_dir() / name, "w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress("waiting for another run that is downloading")
+            progress("waiting for another run that is fetching")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -6,9 +6,10 @@ from typing import Mapping
 from . import artefacts, cache, java, ports
 from .certificates import Authority
 from .errors import ServersError
-from .kafka_wire import NOT_LEADER, UNKNOWN_TOPIC, Metadata, Refused, Wire
+from .kafka_wire import (NOT_LEADER, TOO_FEW_BROKERS, UNKNOWN_TOPIC, Metadata, Refused,
+                         Wire)
 from .process import Process, run, wait_until
-from .server import Server
+from .server import LOOPBACK, Server
 
 SERVER_LOGGING = """\
 status = error
@@ -26,13 +27,14 @@ _TOOL_LOGGING = SERVER_LOGGING.replace("level = info", "level = error").replace(
 
 class Kafka(Server):
     """heap: as for -Xmx. users: passwords by name; with them there is `secure_address` besides, for
-    TLS and SASL PLAIN, with the server's key and certificate of `authority`."""
+    TLS and SASL PLAIN, with the server's key and certificate of `authority`. host: see Server;
+    clients are told it."""
 
     name = "kafka"
 
     def __init__(self, folder: Path, heap: str = "512m", authority: Authority | None = None,
-                 users: Mapping[str, str] | None = None):
-        super().__init__(folder)
+                 users: Mapping[str, str] | None = None, host: str = LOOPBACK):
+        super().__init__(folder, host)
         self._heap = heap
         self._controller = f"{self.host}:{ports.take()}"
         self._settings = self._defaults()
@@ -44,13 +46,14 @@ class Kafka(Server):
     def create_topic(self, name: str, partitions: int = 1,
                      config: dict[str, str] | None = None) -> None:
         """Returns when every partition can be read and written."""
-        self._wire.create_topic(name, partitions, config or {})
-        wait_until(lambda: self._led(name), 20, lambda: f"topic {name} has no leaders")
+        wait_until(lambda: self._created(name, partitions, config or {}), 60,
+                   lambda: f"no broker takes topic {name}")
+        wait_until(lambda: self._led(name), 60, lambda: f"topic {name} has no leaders")
 
     def delete_topic(self, name: str) -> None:
         """Returns when the broker knows it no more."""
         self._wire.delete_topic(name)
-        wait_until(lambda: self._leaders(name) is None, 20,
+        wait_until(lambda: self._leaders(name) is None, 60,
                    lambda: f"topic {name} is still there")
 
     def topics(self) -> dict[str, int]:
@@ -74,7 +77,7 @@ class Kafka(Server):
         if "ERROR" in output:  # it is only logged; the exit code is 0
             raise ServersError(f"{output}\nnot every record was written to {topic}")
 
-    def consume(self, topic: str, count: int, seconds: float = 60) -> list[tuple[str, str]]:
+    def consume(self, topic: str, count: int, seconds: float = 300) -> list[tuple[str, str]]:
         """The first `count` records as key and value, in the order of each partition. Starts a
         Java. Errors: fewer arrive in time."""
         output = self.tool("org.apache.kafka.tools.consumer.ConsoleConsumer", "--topic", topic,
@@ -86,13 +89,13 @@ class Kafka(Server):
         return [(key, value) for key, value in rows]
 
     def tool(self, main_class: str, *arguments: str, stdin: str | None = None,
-             seconds: float = 120) -> str:
+             seconds: float = 300) -> str:
         """The output of one of Kafka's command-line classes, connected to this broker."""
         return run([*self._java("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", logging="tool"),
                     main_class, "--bootstrap-server", self.address, *arguments],
                    stdin=stdin, seconds=seconds)
 
-    def metadata(self, seconds: float = 10) -> Metadata:
+    def metadata(self, seconds: float = 30) -> Metadata:
         """Errors: OSError if the broker does not answer in that time."""
         return Wire(self.host, self.port, seconds).metadata()
 
@@ -117,6 +120,16 @@ class Kafka(Server):
             return bool(self.metadata(1).brokers)
         except OSError:
             return False
+
+    def _created(self, topic: str, partitions: int, config: dict[str, str]) -> bool:
+        """A broker that was paused is shut out, and let in again a moment after it goes on."""
+        try:
+            self._wire.create_topic(topic, partitions, config)
+        except Refused as refused:
+            if refused.code == TOO_FEW_BROKERS:
+                return False
+            raise
+        return True
 
     def _led(self, topic: str) -> bool:
         """The metadata are not enough: they name a leader before it knows that it leads."""

@@ -12,10 +12,10 @@ from .errors import ServersError
 
 _LIST_OFFSETS, _METADATA, _CREATE_TOPICS, _DELETE_TOPICS = 2, 3, 19, 20
 _LATEST = -1
-_TIMEOUT_MS = 10_000
+_TIMEOUT_MS = 30_000
 
 
-UNKNOWN_TOPIC, NOT_LEADER = 3, 6  # error codes
+UNKNOWN_TOPIC, NOT_LEADER, TOO_FEW_BROKERS = 3, 6, 38  # error codes
 
 
 class Refused(ServersError):
@@ -34,7 +34,7 @@ class Wire:
     """Sends each request over a connection of its own. Errors: OSError if the server does not
     answer within `seconds`; Refused."""
 
-    def __init__(self, host: str, port: int, seconds: float = 10):
+    def __init__(self, host: str, port: int, seconds: float = 60):
         self._address = (host, port)
         self._seconds = seconds
 

@@ -19,7 +19,7 @@ _locks: list[int] = []  # open for as long as this program runs
 
 
 def take() -> int:
-    """A loopback port that nobody else uses or will be given."""
+    """A port that nobody else uses, on any address, or will be given."""
     folder = Path(tempfile.gettempdir()) / f"searchsync-ports-{os.getuid()}"
     folder.mkdir(exist_ok=True)
     ephemeral = _ephemeral()
@@ -49,7 +49,7 @@ def _free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind(("", port))
         except OSError:
             return False
     return True

@@ -11,11 +11,10 @@ import psycopg2
 from .certificates import Authority
 from .errors import ServersError
 from .process import Process, run
-from .server import Server
+from .server import LOOPBACK, Server
 
 _USER = "postgres"  # of the system, made by Debian's package; also the superuser's name
 _SETTINGS = {
-    "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "wal_level": "logical",
     "max_replication_slots": "32",
@@ -27,15 +26,16 @@ _SETTINGS = {
 
 class Postgres(Server):
     """Everyone logs in with a password, over TCP; encrypted, if there is an authority for that and
-    the client wants it."""
+    the client wants it. host: see Server."""
 
     name = "postgres"
 
-    def __init__(self, folder: Path, authority: Authority | None = None):
-        super().__init__(folder)
+    def __init__(self, folder: Path, authority: Authority | None = None,
+                 host: str = LOOPBACK):
+        super().__init__(folder, host)
         self._bin = _bin_folder()
         self._authority = authority
-        self._settings = {**_SETTINGS, "port": str(self.port)}
+        self._settings = {**_SETTINGS, "listen_addresses": host, "port": str(self.port)}
         self._passwords = {_USER: secrets.token_hex(12)}
 
     def uri(self, database: str = "postgres", user: str = _USER) -> str:
@@ -49,7 +49,7 @@ class Postgres(Server):
 
     def connect(self, database: str = "postgres", user: str = _USER):
         """A psycopg2 connection, in autocommit mode; the caller closes it."""
-        connection = psycopg2.connect(self.uri(database, user), connect_timeout=5)
+        connection = psycopg2.connect(self.uri(database, user), connect_timeout=30)
         connection.autocommit = True
         return connection
 
@@ -93,6 +93,10 @@ class Postgres(Server):
              "--locale=C.UTF-8", "--no-sync", "--no-instructions"], user=_USER)
         if self._authority is not None:
             self._encrypt(self._authority)
+        if self.host != LOOPBACK:
+            with open(data / "pg_hba.conf", "a", encoding="utf-8") as hba:
+                hba.writelines(f"host {databases} all all scram-sha-256\n"
+                               for databases in ("all", "replication"))
         with open(data / "postgresql.conf", "a", encoding="utf-8") as conf:
             conf.writelines(f"{key} = '{value}'\n" for key, value in self._settings.items())
         return Process(self.name, [str(self._bin / "postgres"), "-D", str(data)], self.log,

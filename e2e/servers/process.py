@@ -74,7 +74,7 @@ class Process:
     def running(self) -> bool:
         return self._child is not None and self._child.poll() is None
 
-    def stop(self, seconds: float = 30, number: signal.Signals = signal.SIGTERM) -> None:
+    def stop(self, seconds: float = 60, number: signal.Signals = signal.SIGTERM) -> None:
         """Asks it to end, and waits; kill() if it does not in time. Fine if it ended already."""
         deadline = time.monotonic() + seconds
         self.resume()
@@ -168,7 +168,7 @@ def execute(command: list[str], *, user: str | None = None, stdin: str | None = 
 
 
 def run(command: list[str], *, user: str | None = None, stdin: str | None = None,
-        seconds: float = 120) -> str:
+        seconds: float = 300) -> str:
     """The output of a command. Errors: it ends with another exit code than 0."""
     code, output = execute(command, user=user, stdin=stdin, seconds=seconds)
     if code != 0:

@@ -10,7 +10,7 @@ from pathlib import Path
 from . import artefacts, cache, java, ports
 from .errors import ServersError
 from .process import Process
-from .server import Server, reaches
+from .server import LOOPBACK, Server, reaches
 
 DEFAULT_ENGINE = "opensearch2"
 ENGINES = ("opensearch2", "opensearch3", "elasticsearch8", "elasticsearch9")
@@ -19,14 +19,15 @@ _USER = "nobody"  # Elasticsearch refuses root
 
 
 class Search(Server):
-    """engine: one of ENGINES. heap: as for -Xmx."""
+    """engine: one of ENGINES. heap: as for -Xmx. host: see Server."""
 
     name = "search"
 
-    def __init__(self, folder: Path, engine: str = DEFAULT_ENGINE, heap: str = "1g"):
+    def __init__(self, folder: Path, engine: str = DEFAULT_ENGINE, heap: str = "1g",
+                 host: str = LOOPBACK):
         if engine not in ENGINES:
             raise ServersError(f"no search engine {engine!r}: there are {', '.join(ENGINES)}")
-        super().__init__(folder)
+        super().__init__(folder, host)
         self.engine = engine
         self._heap = heap
         self._transport_port = ports.take()
@@ -35,7 +36,7 @@ class Search(Server):
     def url(self) -> str:
         return f"http://{self.address}"
 
-    def request(self, method: str, path: str, body=None, timeout: float = 30) -> tuple[int, dict]:
+    def request(self, method: str, path: str, body=None, timeout: float = 60) -> tuple[int, dict]:
         """The status and the JSON of an answer, of whatever status. body: a value to send as JSON,
         or a str to send as NDJSON. Errors: OSError if there is no answer in time."""
         headers, data = {}, None
@@ -79,7 +80,7 @@ class Search(Server):
         command = [str(home / "bin" / "java"), f"-Xmx{self._heap}", f"-Djava.io.tmpdir={tmp}",
                    "-XX:+ExitOnOutOfMemoryError", "-Dlog4j2.shutdownHookEnabled=false",
                    "-cp", f"{cache.get(jars)}/*", str(_LAUNCHER),
-                   str(self.folder), str(self.port), str(self._transport_port)]
+                   str(self.folder), self.host, str(self.port), str(self._transport_port)]
         return Process(self.name, command, self.log, cwd=self.folder)
 
     def _elasticsearch_8(self, java_home: Path) -> Process:

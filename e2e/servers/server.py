@@ -11,11 +11,12 @@ from . import ports
 from .errors import ServersError
 from .process import Process, as_user, wait_until
 
-READY_SECONDS = 120
+READY_SECONDS = 300
+LOOPBACK = "127.0.0.1"
 
 
 class Server(ABC):
-    """A real server on loopback, with data and port that it keeps until its run folder goes.
+    """A real server on this machine, with data and port that it keeps until its run folder goes.
 
     start() returns when the process is launched, wait_ready() when it serves. One thread at a time
     may use a server, except for kill() and close().
@@ -23,12 +24,13 @@ class Server(ABC):
 
     name: str
 
-    def __init__(self, folder: Path):
-        """folder: its own, made if missing; data, configuration and log go there."""
+    def __init__(self, folder: Path, host: str = LOOPBACK):
+        """folder: its own, made if missing; data, configuration and log go there. host: the address
+        of this machine that it listens on."""
         self.folder = folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log = self.folder / "server.log"
-        self.host = "127.0.0.1"
+        self.host = host
         self.port = ports.take()
         self._process: Process | None = None
         self._closed = threading.Event()

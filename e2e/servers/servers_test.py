@@ -39,7 +39,7 @@ class Life:
         address, pids = self.server.address, self.server.pids
         members = [proctree.read(pid) for pid in pids]
         self.assertEqual(self.server.pid, pids[0])
-        self.answers(5)
+        self.answers(60)
         self.server.kill()
         self.assertEqual([one for one in members if not proctree.gone(one)], [])
         self.assertEqual(self.server.pids, [])
@@ -48,7 +48,7 @@ class Life:
             self.answers(1)
         self.server.restart()
         self.assertEqual(self.server.address, address)
-        self.answers(5)
+        self.answers(60)
 
     def test_stop_ends_it_in_good_order(self):
         before = self.server.log.stat().st_size
@@ -57,7 +57,7 @@ class Life:
         self.assertIn(self.last_words, self.server.log.read_bytes()[before:].decode())
         self.server.start()
         self.server.wait_ready()
-        self.answers(5)
+        self.answers(60)
 
     def test_paused_it_answers_nothing_and_resumed_it_goes_on(self):
         before = self.server.pid
@@ -69,7 +69,7 @@ class Life:
                 self.answers(2)
         finally:
             self.server.resume()
-        self.answers(10)
+        self.answers(60)
         self.assertEqual(self.server.pid, before)
 
     def test_measures(self):
@@ -78,7 +78,7 @@ class Life:
         before = self.server.cpu_seconds()
         self.assertGreater(before, 0)
         for _ in range(20):
-            self.answers(5)
+            self.answers(60)
         self.assertGreaterEqual(self.server.cpu_seconds(), before)
 
     def test_is_described_in_the_run_folder(self):
@@ -188,12 +188,12 @@ class UpTest(unittest.TestCase):
                                    "--run-dir", folder], stdout=subprocess.DEVNULL,
                                   stderr=subprocess.DEVNULL, preexec_fn=_hear_ctrl_c)
             addresses = Path(folder) / "servers.json"
-            wait_until(addresses.exists, 60, lambda: "the servers did not come up")
+            wait_until(addresses.exists, 300, lambda: "the servers did not come up")
             started = proctree.tree(proctree.read(up.pid))[1:]
             self.assertGreater(len(started), 5)
             up.send_signal(number)
-            code = up.wait(60)
-            wait_until(lambda: all(map(proctree.gone, started)), 20,
+            code = up.wait(300)
+            wait_until(lambda: all(map(proctree.gone, started)), 60,
                        lambda: f"outlived it: {[one for one in started if not proctree.gone(one)]}")
             return code
 
@@ -219,7 +219,8 @@ from pathlib import Path
 from e2e.servers import cache
 class Fake:
     name = "fake"
-    def fill(self, folder):
+    lock = "fetch.lock"
+    def fill(self, folder, progress):
         with open(os.environ["FILLS"], "a") as file:
             file.write("filled\\n")
         for number in range(2000):
@@ -238,15 +239,15 @@ sys.exit(0 if len(list(place.iterdir())) == 2000 else 1)
     def test_runs_at_once_fetch_once_and_all_find_it_whole(self):
         with tempfile.TemporaryDirectory() as folder:
             runs = [self.fetch(folder) for _ in range(4)]
-            self.assertEqual([run.wait(60) for run in runs], [0, 0, 0, 0])
+            self.assertEqual([run.wait(300) for run in runs], [0, 0, 0, 0])
             self.assertEqual(Path(folder, "fills").read_text(), "filled\n")
 
     def test_a_fetch_that_fails_leaves_nothing(self):
         with tempfile.TemporaryDirectory() as folder:
-            self.assertEqual(self.fetch(folder, FAIL="1").wait(60), 1)
+            self.assertEqual(self.fetch(folder, FAIL="1").wait(300), 1)
             self.assertEqual([path.name for path in Path(folder, "cache").iterdir()],
                              ["fetch.lock"])
-            self.assertEqual(self.fetch(folder).wait(60), 0)
+            self.assertEqual(self.fetch(folder).wait(300), 0)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,11 @@ Result<void> check_name(std::string_view name) {
                           name));
 }
 
+Result<void> check_names(std::string_view name) {
+  if (name.ends_with('*')) name.remove_suffix(1);
+  return check_name(name);
+}
+
 Result<Json> parse(const http::ClientResponse& response, std::string_view what) {
   Json json = Json::parse(response.body, nullptr, false);
   if (json.is_object()) return json;
@@ -82,7 +87,11 @@ std::optional<IndexMeta> meta_of(const Json& index) {
   const auto log = member<std::string>(index, "/mappings/_meta/searchsync/documentLog");
   const auto owner = member<std::string>(index, "/mappings/_meta/searchsync/index");
   if (!generation || !log || !owner) return std::nullopt;
-  return IndexMeta{Generation(*generation), *log, *owner};
+  const auto of = member<std::string>(index, "/mappings/_meta/searchsync/partitionOf");
+  return IndexMeta{.generation = Generation(*generation),
+                   .document_log = *log,
+                   .index = *owner,
+                   .partition_of = of ? std::optional(IndexName(*of)) : std::nullopt};
 }
 
 Result<std::vector<IndexState>> parse_indices(const Json& answer) {
@@ -96,11 +105,23 @@ Result<std::vector<IndexState>> parse_indices(const Json& answer) {
                      .uuid = member<std::string>(index, "/settings/index.uuid").value_or(""),
                      .meta = meta_of(index),
                      .aliases = {},
+                     .narrowed = {},
+                     // The engines take it away as the index is opened.
+                     .closed = index["settings"].contains("index.verified_before_close"),
                      .mappings = index["mappings"].dump(),
                      .settings = index["settings"].dump()};
     if (index.contains("aliases")) {
-      for (const auto& [alias, _] : index["aliases"].items()) {
-        if (alias != write_alias(state.name)) state.aliases.push_back(alias);
+      const std::string writes = write_alias(state.name);
+      for (const auto& [alias, how] : index["aliases"].items()) {
+        const bool narrow = how.contains("filter") || how.contains("index_routing") ||
+                            how.contains("search_routing");
+        if (alias == writes) {
+          state.has_write_alias = true;
+          state.writable = !narrow && member<bool>(how, "/is_write_index") != false;
+          continue;
+        }
+        state.aliases.push_back(alias);
+        if (narrow) state.narrowed.insert(alias);
       }
     }
     states.push_back(std::move(state));
@@ -166,6 +187,28 @@ Result<void> Admin::delete_index(const IndexName& name) {
   return std::unexpected(response.error());
 }
 
+Result<void> Admin::delete_indices(const std::vector<IndexName>& names) {
+  return call_many("DELETE", names, "", "");
+}
+
+Result<void> Admin::call_many(std::string_view method, const std::vector<IndexName>& names,
+                              std::string_view suffix, std::string_view body) {
+  for (size_t begin = 0; begin < names.size(); begin += kNamesMax) {
+    std::string list;
+    for (size_t i = begin; i < std::min(names.size(), begin + kNamesMax); ++i) {
+      RETURN_IF_ERROR(check_name(names[i].get()));
+      list += (list.empty() ? "" : ",") + names[i].get();
+    }
+    const auto response =
+        call(method, fmt::format("/{}{}?ignore_unavailable=true", list, suffix), body);
+    // So says the engine where none of them is there.
+    if (!response && response.error().code != ErrorCode::kNotFound) {
+      return std::unexpected(response.error());
+    }
+  }
+  return {};
+}
+
 Result<std::vector<IndexState>> Admin::list_indices(std::string_view pattern) {
   std::string plain(pattern);
   std::erase(plain, '*');
@@ -180,9 +223,10 @@ Result<std::vector<IndexState>> Admin::list_indices(std::string_view pattern) {
   return parse_indices(answer);
 }
 
-Result<std::vector<IndexName>> Admin::alias_targets(std::string_view alias) {
+Result<std::vector<IndexName>> Admin::alias_targets(std::string_view alias,
+                                                    std::chrono::milliseconds timeout) {
   RETURN_IF_ERROR(check_name(alias));
-  const auto response = call("GET", fmt::format("/{}/_alias", alias), "");
+  const auto response = call("GET", fmt::format("/{}/_alias", alias), "", timeout);
   std::vector<IndexName> targets;
   if (!response) {
     if (response.error().code == ErrorCode::kNotFound) return targets;
@@ -192,8 +236,8 @@ Result<std::vector<IndexName>> Admin::alias_targets(std::string_view alias) {
   for (const auto& [name, _] : answer.items()) {
     if (name == alias) {
       return fail(ErrorCode::kConflict,
-                  fmt::format("{0} is an index, so there can be no alias {0}; delete it or choose "
-                              "another indexName",
+                  fmt::format("{0} is an index, so there can be no alias {0}: delete it, or make "
+                              "the SearchIndex anew with another indexName",
                               alias));
     }
     targets.emplace_back(name);
@@ -202,34 +246,65 @@ Result<std::vector<IndexName>> Admin::alias_targets(std::string_view alias) {
   return targets;
 }
 
-Result<void> Admin::swap_alias(std::string_view alias, const std::optional<IndexName>& from,
-                               const IndexName& to) {
+Result<void> Admin::swap_alias(std::string_view alias, std::vector<IndexName> from,
+                               const IndexName& to, std::chrono::milliseconds timeout) {
   RETURN_IF_ERROR(check_name(to.get()));
-  ASSIGN_OR_RETURN(const auto targets, alias_targets(alias));
-  if (targets == std::vector{to}) return {};
-  const std::vector<IndexName> expected = from ? std::vector{*from} : std::vector<IndexName>{};
-  if (targets != expected) {
-    return fail(ErrorCode::kConflict, fmt::format("alias {} leads to {}, not to {}", alias,
-                                                  join(targets), join(expected)));
+  ASSIGN_OR_RETURN(const auto targets, alias_targets(alias, timeout));
+  std::ranges::sort(from);
+  if (targets == std::vector{to} && targets != from) return {};
+  if (targets != from) {
+    return fail(ErrorCode::kConflict,
+                fmt::format("alias {} leads to {}, not to {}", alias, join(targets), join(from)));
   }
   Json actions = Json::array();
-  if (from) {
-    actions.push_back(
-        {{"remove", {{"index", from->get()}, {"alias", alias}, {"must_exist", true}}}});
+  for (const IndexName& one : from) {
+    if (one == to) continue;
+    actions.push_back({{"remove", {{"index", one.get()}, {"alias", alias}, {"must_exist", true}}}});
   }
   actions.push_back({{"add", {{"index", to.get()}, {"alias", alias}}}});
-  ASSIGN_OR_RETURN(const auto response,
-                   call("POST", "/_aliases", Json{{"actions", actions}}.dump()));
-  ASSIGN_OR_RETURN(const Json answer, parse(response, "swap alias"));
+  return update_aliases(Json{{"actions", actions}}.dump(), alias, timeout);
+}
+
+Result<void> Admin::move_readers(const ReadersMove& move, std::chrono::milliseconds timeout) {
+  RETURN_IF_ERROR(check_name(move.to.get()));
+  ASSIGN_OR_RETURN(auto targets, alias_targets(move.alias, timeout));
+  ASSIGN_OR_RETURN(
+      const auto aliases,
+      call("GET", fmt::format("/{}-*/_alias?expand_wildcards=open,closed,hidden", move.alias), "",
+           timeout));
+  ASSIGN_OR_RETURN(const auto body, readers_actions(move, std::move(targets), aliases.body));
+  return body.empty() ? Result<void>() : update_aliases(body, move.alias, timeout);
+}
+
+Result<void> Admin::update_aliases(std::string_view body, std::string_view alias,
+                                   std::chrono::milliseconds timeout) {
+  ASSIGN_OR_RETURN(
+      const auto response,
+      call("POST", fmt::format("/_aliases?master_timeout={0}ms&timeout={0}ms", timeout.count()),
+           body, 2 * timeout));
+  ASSIGN_OR_RETURN(const Json answer, parse(response, "move alias"));
   if (member<bool>(answer, "/acknowledged") == true) return {};
   return fail(ErrorCode::kTimeout,
               fmt::format("alias {}: not every node has taken note of it in time", alias));
+}
+
+Result<void> Admin::put_write_alias(const IndexName& name) {
+  RETURN_IF_ERROR(check_name(name.get()));
+  const Json action = {
+      {"add", {{"index", name.get()}, {"alias", write_alias(name)}, {"is_hidden", true}}}};
+  RETURN_IF_ERROR(call("POST", "/_aliases", Json{{"actions", Json::array({action})}}.dump()));
+  return {};
 }
 
 Result<void> Admin::update_settings(const IndexName& name, std::string_view settings) {
   RETURN_IF_ERROR(check_name(name.get()));
   RETURN_IF_ERROR(call("PUT", fmt::format("/{}/_settings", name.get()), settings));
   return {};
+}
+
+Result<void> Admin::update_settings(const std::vector<IndexName>& names,
+                                    std::string_view settings) {
+  return call_many("PUT", names, "/_settings", settings);
 }
 
 Result<void> Admin::update_mappings(const IndexName& name, std::string_view mappings) {
@@ -250,7 +325,7 @@ Result<int64_t> Admin::count(std::string_view name) {
 }
 
 Result<void> Admin::refresh(std::string_view name) {
-  RETURN_IF_ERROR(check_name(name));
+  RETURN_IF_ERROR(check_names(name));
   ASSIGN_OR_RETURN(const auto response, call("POST", fmt::format("/{}/_refresh", name), ""));
   const std::string what = fmt::format("refresh {}", name);
   ASSIGN_OR_RETURN(const Json answer, parse(response, what));
@@ -288,7 +363,7 @@ Result<std::string> Admin::search_at(const std::string& path, std::string_view b
 
 Result<std::string> Admin::search(std::string_view name, std::string_view body,
                                   std::chrono::milliseconds timeout) {
-  RETURN_IF_ERROR(check_name(name));
+  RETURN_IF_ERROR(check_names(name));
   return search_at(fmt::format("/{}/_search?allow_partial_search_results=false", name), body,
                    timeout);
 }

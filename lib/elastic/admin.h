@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "lib/base/error.h"
 #include "lib/base/named.h"
 #include "lib/elastic/dialect.h"
+#include "lib/elastic/readers.h"
 
 namespace searchsync::http {
 class Client;
@@ -25,7 +27,8 @@ namespace searchsync::elastic {
 struct IndexMeta {
   Generation generation;
   std::string document_log;
-  std::string index;  // "<namespace>/<name>" of the SearchIndex
+  std::string index;                           // "<namespace>/<name>" of the SearchIndex
+  std::optional<IndexName> partition_of = {};  // a generation; nothing: it is no partition
   friend bool operator==(const IndexMeta&, const IndexMeta&) = default;
 };
 
@@ -35,8 +38,13 @@ struct IndexState {
   std::string uuid;
   std::optional<IndexMeta> meta;     // nothing: not an index of ours
   std::vector<std::string> aliases;  // sorted, without the write alias
-  std::string mappings;              // JSON object
-  std::string settings;              // JSON object, flat: {"index.number_of_shards":"1", …}
+  // Those of the aliases that do not lead to the whole index: with a filter, or a routing.
+  std::set<std::string> narrowed;
+  bool has_write_alias = false;  // index_body made it
+  bool writable = false;         // the write alias is as index_body made it
+  bool closed = false;           // it can be neither read nor written
+  std::string mappings;          // JSON object
+  std::string settings;          // JSON object, flat: {"index.number_of_shards":"1", …}
 };
 
 enum class HealthStatus { kGreen, kYellow, kRed };
@@ -55,6 +63,9 @@ struct ClusterHealth {
 // reason, for any other 4xx; kInternal for 500; kMalformed for an answer that cannot be read.
 class Admin {
  public:
+  static constexpr std::chrono::milliseconds kTimeout{30'000};
+  static constexpr size_t kNamesMax = 15;  // of 255 bytes; the engines take a path of 4,096
+
   // `client` must outlive this. dialect: of detect().
   Admin(http::Client& client, Dialect dialect) : client_(client), dialect_(dialect) {}
 
@@ -69,37 +80,55 @@ class Admin {
   // A missing index is success: that is what was asked for. Wildcards are refused.
   Result<void> delete_index(const IndexName& name);
 
+  // The same for many, a request for every kNamesMax of them.
+  Result<void> delete_indices(const std::vector<IndexName>& names);
+
   // Indices whose names match `pattern` ("test-runs-*"), by name. Includes those that are not ours.
   Result<std::vector<IndexState>> list_indices(std::string_view pattern);
 
   // The indices that `alias` leads to, by name; none if there is no such alias. kConflict if the
   // name is that of an index.
-  Result<std::vector<IndexName>> alias_targets(std::string_view alias);
+  Result<std::vector<IndexName>> alias_targets(std::string_view alias,
+                                               std::chrono::milliseconds timeout = kTimeout);
 
-  // Moves `alias` from `from` (nothing: it does not exist yet) to `to`, in one call that readers
-  // see whole or not at all. Already there: success, nothing is done. kConflict if the alias is
-  // anywhere else than said; that is looked up first, the engines have no such condition of their
-  // own for indices that are not named, so two callers at once must exclude each other by other
-  // means.
-  Result<void> swap_alias(std::string_view alias, const std::optional<IndexName>& from,
-                          const IndexName& to);
+  // Moves `alias` from all of `from` (nothing: it does not exist yet) to `to` alone, in one call
+  // that readers see whole or not at all. Already there: success, nothing is done; but from `to` to
+  // `to` takes a filter or a routing away. kConflict if the alias is anywhere else than said; that
+  // is looked up first, the engines have no such condition of their own for indices that are not
+  // named, so two callers at once must exclude each other by other means.
+  //
+  // timeout: for the look, for the engine to begin, and for its nodes to take note: after three
+  // times as long nothing happens any more. After a kTimeout the alias may have moved.
+  Result<void> swap_alias(std::string_view alias, std::vector<IndexName> from, const IndexName& to,
+                          std::chrono::milliseconds timeout = kTimeout);
+
+  // Gives the index the write alias that index_body made: without a routing or filter.
+  Result<void> put_write_alias(const IndexName& name);
+
+  // The same for all that a partitioned index is read by: see readers.h. Also adds partitions to
+  // the aliases that are not there yet: `from` is `to` then.
+  Result<void> move_readers(const ReadersMove& move, std::chrono::milliseconds timeout = kTimeout);
 
   // settings: JSON object of dynamic settings, {"index.number_of_replicas": 2}.
   Result<void> update_settings(const IndexName& name, std::string_view settings);
+  // The same for many, of which some may be gone, a request for every kNamesMax of them.
+  Result<void> update_settings(const std::vector<IndexName>& names, std::string_view settings);
 
-  // Adds fields in place. mappings: JSON object; kInvalidArgument if it changes what is there.
+  // Adds fields in place. mappings: JSON object; kInvalidArgument if it changes what is there. Its
+  // _meta replaces the former one, whole.
   Result<void> update_mappings(const IndexName& name, std::string_view mappings);
 
   // Documents that searches see. name: index or alias.
   Result<int64_t> count(std::string_view name);
 
-  // Makes all acknowledged writes visible to searches.
+  // Makes all acknowledged writes visible to searches. name: as of search().
   Result<void> refresh(std::string_view name);
 
   Result<ClusterHealth> cluster_health();
 
   // body: of the _search API. The answer is the engine's, whole. Never partial: a failed shard is
-  // an error (kUnavailable).
+  // an error (kUnavailable). name: of an index or alias; with a star behind it, of all that begin
+  // so.
   Result<std::string> search(std::string_view name, std::string_view body,
                              std::chrono::milliseconds timeout);
 
@@ -111,12 +140,15 @@ class Admin {
   Result<void> close_point_in_time(std::string_view id);
 
  private:
+  Result<void> update_aliases(std::string_view body, std::string_view alias,
+                              std::chrono::milliseconds timeout);
+  Result<void> call_many(std::string_view method, const std::vector<IndexName>& names,
+                         std::string_view suffix, std::string_view body);
   Result<http::ClientResponse> call(std::string_view method, std::string path,
                                     std::string_view body,
                                     std::chrono::milliseconds timeout = kTimeout);
   Result<std::string> search_at(const std::string& path, std::string_view body,
                                 std::chrono::milliseconds timeout);
-  static constexpr std::chrono::milliseconds kTimeout{30'000};
 
   http::Client& client_;
   const Dialect dialect_;

@@ -4,13 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <random>
 
 #include "lib/elastic/bulk.h"
+#include "lib/elastic/engine_contract.h"
 #include "lib/elastic/index_body.h"
-#include "lib/http/client.h"
 
 namespace searchsync::elastic {
 namespace {
@@ -21,19 +19,11 @@ using testing::HasSubstr;
 
 constexpr std::chrono::seconds kTimeout{30};
 
-// What we believe of the engines, asked of a real one.
-class AdminContract : public testing::Test {
+class AdminContract : public EngineContract {
  protected:
   void SetUp() override {
-    const char* url = std::getenv("SEARCHSYNC_TEST_SEARCH");
-    if (url == nullptr) GTEST_SKIP() << "SEARCHSYNC_TEST_SEARCH is not set";
-    auto client = http::Client::create({.base_urls = {url}});
-    ASSERT_TRUE(client) << client.error().message;
-    client_ = std::move(*client);
-    auto dialect = detect(*client_);
-    ASSERT_TRUE(dialect) << dialect.error().message;
-    admin_.emplace(*client_, *dialect);
-    base_ = fmt::format("contract-{:08x}", std::random_device()());
+    EngineContract::SetUp();
+    base_ = own_name("contract");
     alias_ = base_;
   }
 
@@ -68,7 +58,7 @@ class AdminContract : public testing::Test {
   }
 
   std::vector<ItemOutcome> write(const IndexName& name, std::string body, size_t operations) {
-    const auto response = client_->request(bulk_request(name, std::move(body), kTimeout));
+    const auto response = engine_->request(bulk_request(name, std::move(body), kTimeout));
     EXPECT_TRUE(response) << response.error().message;
     const auto outcomes = parse_bulk_response(response->status, response->body, operations);
     EXPECT_TRUE(outcomes) << response->body << outcomes.error().message;
@@ -81,8 +71,6 @@ class AdminContract : public testing::Test {
     return all;
   }
 
-  std::unique_ptr<http::Client> client_;
-  std::optional<Admin> admin_;
   std::string base_;
   std::string alias_;
 };
@@ -120,22 +108,64 @@ TEST_F(AdminContract, AliasMovesOnlyFromWhereItIsSaidToBe) {
   const IndexName one = create("1");
   const IndexName two = create("2");
   EXPECT_THAT(admin_->alias_targets(alias_).value(), ElementsAre());
-  ASSERT_TRUE(admin_->swap_alias(alias_, std::nullopt, one));
-  ASSERT_TRUE(admin_->swap_alias(alias_, std::nullopt, one));  // it is there already
+  ASSERT_TRUE(admin_->swap_alias(alias_, {}, one));
+  ASSERT_TRUE(admin_->swap_alias(alias_, {}, one));  // it is there already
   EXPECT_THAT(admin_->alias_targets(alias_).value(), ElementsAre(one));
-  EXPECT_EQ(admin_->swap_alias(alias_, std::nullopt, two).error().code, ErrorCode::kConflict);
-  EXPECT_EQ(admin_->swap_alias(alias_, index("3"), two).error().code, ErrorCode::kConflict);
-  const auto swapped = admin_->swap_alias(alias_, one, two);
+  EXPECT_EQ(admin_->swap_alias(alias_, {}, two).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(admin_->swap_alias(alias_, {index("3")}, two).error().code, ErrorCode::kConflict);
+  const auto swapped = admin_->swap_alias(alias_, {one}, two);
   ASSERT_TRUE(swapped) << swapped.error().message;
   EXPECT_THAT(admin_->alias_targets(alias_).value(), ElementsAre(two));
   const auto state = admin_->get_index(alias_);
   ASSERT_TRUE(state) << state.error().message;
   EXPECT_EQ(state->name, two);
   EXPECT_THAT(state->aliases, ElementsAre(alias_));
-  EXPECT_FALSE(admin_->swap_alias(alias_, two, index("none")));
+  EXPECT_FALSE(admin_->swap_alias(alias_, {two}, index("none")));
   EXPECT_THAT(admin_->alias_targets(alias_).value(), ElementsAre(two));
   EXPECT_EQ(admin_->alias_targets(two.get()).error().code, ErrorCode::kConflict);
   EXPECT_EQ(admin_->create_index(IndexName(alias_), "{}").error().code, ErrorCode::kConflict);
+}
+
+TEST_F(AdminContract, AnAliasThatOthersChangedMovesFromAllAndToTheWhole) {
+  const IndexName one = create("1");
+  const IndexName two = create("2");
+  const auto change = [&](const json& actions) {
+    const auto changed = engine_->request({.method = "POST",
+                                           .path = "/_aliases",
+                                           .headers = {{"Content-Type", "application/json"}},
+                                           .body = json{{"actions", actions}}.dump()});
+    ASSERT_TRUE(changed) << changed.error().message;
+    EXPECT_EQ(changed->status, 200) << changed->body;
+  };
+  const auto add = [&](const IndexName& to, json how = {}) {
+    how["index"] = to.get();
+    how["alias"] = alias_;
+    change({{{"add", how}}});
+  };
+  const auto narrowed = [&](const IndexName& name) {
+    const auto state = admin_->get_index(name.get());
+    EXPECT_TRUE(state) << state.error().message;
+    EXPECT_TRUE(state->has_write_alias);
+    return state->narrowed.contains(alias_);
+  };
+  add(one);
+  add(two);
+  EXPECT_THAT(admin_->alias_targets(alias_).value(), ElementsAre(one, two));
+  EXPECT_EQ(admin_->swap_alias(alias_, {two}, one).error().code, ErrorCode::kConflict);
+  ASSERT_TRUE(admin_->swap_alias(alias_, {two, one}, one));
+  EXPECT_THAT(admin_->alias_targets(alias_).value(), ElementsAre(one));
+  EXPECT_FALSE(narrowed(one));
+  for (const json& how : {json{{"filter", {{"term", {{"name", "x"}}}}}}, json{{"routing", "a"}},
+                          json{{"search_routing", "a"}}, json{{"index_routing", "a"}}}) {
+    add(one, how);
+    EXPECT_TRUE(narrowed(one)) << how;
+    EXPECT_TRUE(admin_->swap_alias(alias_, {}, one)) << "nothing is done: it is there";
+    EXPECT_TRUE(narrowed(one)) << how;
+    ASSERT_TRUE(admin_->swap_alias(alias_, {one}, one));
+    EXPECT_FALSE(narrowed(one)) << how;
+  }
+  add(one, {{"is_hidden", true}});
+  EXPECT_FALSE(narrowed(one)) << "readers find it by its name all the same";
 }
 
 TEST_F(AdminContract, VersionsDecideWhatABulkWriteDoes) {
@@ -199,7 +229,7 @@ TEST_F(AdminContract, ARemovedOrClosedIndexIsFatalAReadOnlyOneIsNot) {
     ASSERT_TRUE(admin_->update_settings(name, fmt::format(R"({{"{}":null}})", block)));
   }
   EXPECT_THAT(kinds(name, body, 1), ElementsAre(Outcome::kApplied));
-  ASSERT_TRUE(client_->request({.method = "POST", .path = "/" + name.get() + "/_close"}));
+  ASSERT_TRUE(engine_->request({.method = "POST", .path = "/" + name.get() + "/_close"}));
   EXPECT_THAT(kinds(name, body, 1), ElementsAre(Outcome::kFatal));
   ASSERT_TRUE(admin_->delete_index(name));
   EXPECT_THAT(kinds(name, body, 1), ElementsAre(Outcome::kFatal));
@@ -219,6 +249,51 @@ TEST_F(AdminContract, SettingsAndMappingsChangeInPlace) {
   EXPECT_EQ(json::parse(state.settings)["index.gc_deletes"], "1s");
   EXPECT_EQ(json::parse(state.mappings)["properties"]["late"]["type"], "date");
   EXPECT_EQ(state.meta, (IndexMeta{Generation(2), "log-a", "qa/runs"}));
+}
+
+TEST_F(AdminContract, MetaIsReplacedWhole) {
+  const IndexName name = create("1");
+  ASSERT_TRUE(admin_->update_mappings(name, R"({"_meta":{"note":"by hand"}})"));
+  auto state = admin_->get_index(name.get()).value();
+  EXPECT_EQ(state.meta, std::nullopt);
+  EXPECT_TRUE(state.has_write_alias);
+  ASSERT_TRUE(admin_->update_mappings(name, R"({"_meta":{"searchsync":
+      {"generation":2,"documentLog":"log-a","index":"qa/runs"}}})"));
+  state = admin_->get_index(name.get()).value();
+  EXPECT_EQ(state.meta, (IndexMeta{Generation(2), "log-a", "qa/runs"}));
+  EXPECT_FALSE(json::parse(state.mappings)["_meta"].contains("note"));
+}
+
+TEST_F(AdminContract, TheWriteAliasIsPutBackAsItWasMade) {
+  const IndexName name = create("1");
+  std::string body;
+  append_index(body, "a", 1, R"({"name":"x"})");
+  const auto change = [&](const char* verb, json how) {
+    how["index"] = name.get();
+    how["alias"] = write_alias(name);
+    const auto done = engine_->request({.method = "POST",
+                                        .path = "/_aliases",
+                                        .headers = {{"Content-Type", "application/json"}},
+                                        .body = json{{"actions", {{{verb, how}}}}}.dump()});
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_EQ(done->status, 200) << done->body;
+  };
+  const auto state = [&] { return admin_->get_index(name.get()).value(); };
+  EXPECT_TRUE(state().writable);
+  change("remove", json::object());
+  EXPECT_FALSE(state().writable);
+  EXPECT_FALSE(state().has_write_alias);
+  EXPECT_THAT(kinds(name, body, 1), ElementsAre(Outcome::kFatal));
+  ASSERT_TRUE(admin_->put_write_alias(name));
+  EXPECT_TRUE(state().writable);
+  EXPECT_THAT(kinds(name, body, 1), ElementsAre(Outcome::kApplied));
+  for (const auto& how : {json{{"routing", "1"}}, json{{"is_write_index", false}}}) {
+    change("add", how);
+    EXPECT_TRUE(state().has_write_alias);
+    EXPECT_FALSE(state().writable) << how.dump();
+    ASSERT_TRUE(admin_->put_write_alias(name));
+    EXPECT_TRUE(state().writable);
+  }
 }
 
 TEST_F(AdminContract, PointInTimeDoesNotSeeLaterWrites) {

@@ -17,29 +17,47 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
-void append_action(std::string& body, std::string_view action, std::string_view id,
-                   int64_t version) {
+void append_action(std::string& body, std::string_view action, std::string_view id, int64_t version,
+                   const Address& address) {
   CHECK(!id.empty() && id.size() <= kDocumentIdBytesMax, "id of {} bytes", id.size());
   CHECK(version > 0, "version {}", version);
   std::array<char, 20> digits;
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), version).ptr;
   body.append("{\"").append(action).append("\":{\"_id\":");
   append_quoted(body, id);
+  if (!address.index.empty()) {
+    body.append(",\"_index\":");
+    append_quoted(body, address.index);
+  }
+  if (!address.routing.empty()) {
+    body.append(",\"routing\":");
+    append_quoted(body, address.routing);
+  }
   body.append(",\"version\":").append(digits.data(), end);
   body.append(",\"version_type\":\"external_gte\"}}\n");
 }
 
 enum class Operation { kIndex, kDelete };
 
+// The name of a write alias is none that an index can have.
+bool is_missing(std::string_view type) {
+  return type == "index_not_found_exception" || type == "invalid_index_name_exception";
+}
+
 ItemOutcome judge_item(Operation operation, int status, const std::optional<EngineError>& error) {
   if (!error) {
     // A delete of what is not there has nothing left to do.
     const bool done =
         (status >= 200 && status < 300) || (operation == Operation::kDelete && status == 404);
-    if (done) return {Outcome::kApplied, status, {}};
-    return {judge(status, {}), status, fmt::format("status {} without a reason", status)};
+    if (done) return {.outcome = Outcome::kApplied, .status = status};
+    return {.outcome = judge(status, {}),
+            .status = status,
+            .reason = fmt::format("status {} without a reason", status)};
   }
-  return {judge(status, error->type), status, error->text()};
+  return {.outcome = judge(status, error->type),
+          .status = status,
+          .missing = is_missing(error->type),
+          .reason = error->text()};
 }
 
 Result<ItemOutcome> parse_item(ondemand::object item) {
@@ -128,14 +146,15 @@ Result<std::vector<ItemOutcome>> parse_items(std::string_view body, size_t sent)
 }  // namespace
 
 void append_index(std::string& body, std::string_view id, int64_t version,
-                  std::string_view document) {
+                  std::string_view document, const Address& address) {
   CHECK(document.starts_with('{') && document.find('\n') == std::string_view::npos);
-  append_action(body, "index", id, version);
+  append_action(body, "index", id, version, address);
   body.append(document).push_back('\n');
 }
 
-void append_delete(std::string& body, std::string_view id, int64_t version) {
-  append_action(body, "delete", id, version);
+void append_delete(std::string& body, std::string_view id, int64_t version,
+                   const Address& address) {
+  append_action(body, "delete", id, version, address);
 }
 
 std::string write_alias(const IndexName& index) {
@@ -162,6 +181,22 @@ http::ClientRequest exists_request(const IndexName& index, std::chrono::millisec
           .timeout = timeout};
 }
 
+http::ClientRequest create_request(const IndexName& index, std::string body,
+                                   std::chrono::milliseconds timeout) {
+  return {.method = "PUT",
+          .path = "/" + http::percent_encode(index.get()),
+          .headers = {{"Content-Type", "application/json"}},
+          .body = std::move(body),
+          .timeout = timeout};
+}
+
+std::optional<std::string> create_failure(int http_status, std::string_view body) {
+  if (http_status == 200) return std::nullopt;
+  const EngineError error = read_engine_error(http_status, body);
+  if (error.type == "resource_already_exists_exception") return std::nullopt;
+  return error.text();
+}
+
 Result<std::vector<ItemOutcome>> parse_bulk_response(int http_status, std::string_view body,
                                                      size_t sent) {
   CHECK(sent > 0);
@@ -185,7 +220,8 @@ Result<std::vector<ItemOutcome>> parse_bulk_response(int http_status, std::strin
   Outcome outcome = judge(http_status, error.type);
   if (outcome == Outcome::kStale) outcome = Outcome::kRetry;
   if (outcome == Outcome::kRejected && !due_to_content) outcome = Outcome::kFatal;
-  return std::vector<ItemOutcome>(sent, ItemOutcome{outcome, http_status, error.text()});
+  return std::vector<ItemOutcome>(
+      sent, ItemOutcome{.outcome = outcome, .status = http_status, .reason = error.text()});
 }
 
 std::string_view to_string(Outcome outcome) {

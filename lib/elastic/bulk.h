@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,12 +27,19 @@ namespace searchsync::elastic {
 // Both engines refuse a longer id, and with it the whole request that holds it.
 inline constexpr size_t kDocumentIdBytesMax = 512;
 
+// Of an operation that is for another index than the request, or for one shard of it.
+struct Address {
+  std::string index;    // a write alias; empty: as the request
+  std::string routing;  // empty: by the id
+};
+
 // Appends one operation. `id`: 1 to kDocumentIdBytesMax bytes of UTF-8. `version`: > 0; the write
 // wins over everything of a version not above it (version_type=external_gte). `document`: a JSON
 // object without a line break.
 void append_index(std::string& body, std::string_view id, int64_t version,
-                  std::string_view document);
-void append_delete(std::string& body, std::string_view id, int64_t version);
+                  std::string_view document, const Address& address = {});
+void append_delete(std::string& body, std::string_view id, int64_t version,
+                   const Address& address = {});
 
 // The request that writes `body` to a generation. It goes to the generation's write alias, whose
 // name makes sure that a write cannot create an index: aliases may have capital letters, indices
@@ -44,6 +52,12 @@ http::ClientRequest bulk_request(const IndexName& index, std::string body,
 
 // Asks whether a generation is there to be written to: 200 or 404.
 http::ClientRequest exists_request(const IndexName& index, std::chrono::milliseconds timeout);
+
+// Makes an index. body: of index_body.
+http::ClientRequest create_request(const IndexName& index, std::string body,
+                                   std::chrono::milliseconds timeout);
+// Nothing: it is there, made now or before. Else why not.
+std::optional<std::string> create_failure(int http_status, std::string_view body);
 
 // The alias that exists as long as its index and is written to. index_body creates it, hidden.
 std::string write_alias(const IndexName& index);
@@ -58,7 +72,8 @@ enum class Outcome {
 
 struct ItemOutcome {
   Outcome outcome = Outcome::kApplied;
-  int status = 0;      // of the item, or of the whole response when that failed
+  int status = 0;        // of the item, or of the whole response when that failed
+  bool missing = false;  // kFatal because the index is not there
   std::string reason;  // "type: reason; caused by type: reason", at most 1 KiB; empty when applied
 };
 

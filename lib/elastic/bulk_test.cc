@@ -26,6 +26,18 @@ TEST(BulkEncode, WritesOneLineAnActionAndOneADocument) {
       "{\"delete\":{\"_id\":\"8\",\"version\":1,\"version_type\":\"external_gte\"}}\n");
 }
 
+TEST(BulkEncode, SaysWhereAnOperationGoesIfNotWhereTheRequestDoes) {
+  std::string body;
+  append_index(body, "7", 5, "{}", {.index = "runs-1-2026-11-29.Write", .routing = "s\"1"});
+  append_delete(body, "8", 1, {.index = "runs-1-2026-11-28.Write"});
+  EXPECT_EQ(body, R"({"index":{"_id":"7","_index":"runs-1-2026-11-29.Write","routing":"s\"1",)"
+                  R"("version":5,"version_type":"external_gte"}})"
+                  "\n{}\n"
+                  R"({"delete":{"_id":"8","_index":"runs-1-2026-11-28.Write",)"
+                  R"("version":1,"version_type":"external_gte"}})"
+                  "\n");
+}
+
 TEST(BulkEncode, EscapesTheId) {
   for (const std::string& id : {std::string("a\"b\\c"), std::string("tab\tnew\nline\r"),
                                 std::string("\x01\x1f\x7f"), std::string("\xc3\xa9\xe2\x82\xac"),
@@ -51,9 +63,35 @@ TEST(BulkRequest, CannotCreateAnIndex) {
   EXPECT_EQ(request.timeout, std::chrono::seconds(3));
 }
 
+TEST(CreateIndex, ThatItIsThereAlreadyIsSuccess) {
+  const auto request =
+      create_request(IndexName("runs-1-2026-11-29"), "{}", std::chrono::seconds(3));
+  EXPECT_EQ(request.method, "PUT");
+  EXPECT_EQ(request.path, "/runs-1-2026-11-29");
+  const auto error = [](std::string_view type) {
+    return fmt::format(R"({{"error":{{"type":"{}","reason":"why"}},"status":400}})", type);
+  };
+  EXPECT_EQ(create_failure(200, "{}"), std::nullopt);
+  EXPECT_EQ(create_failure(400, error("resource_already_exists_exception")), std::nullopt);
+  EXPECT_EQ(create_failure(400, error("validation_exception")), "validation_exception: why");
+  EXPECT_THAT(create_failure(503, "").value_or(""), HasSubstr("503"));
+}
+
 std::string error_item(std::string_view action, int status, std::string_view type) {
   return fmt::format(R"({{"{}":{{"status":{},"error":{{"type":"{}","reason":"why"}}}}}})", action,
                      status, type);
+}
+
+TEST(BulkParse, TellsAMissingIndexFromOtherTrouble) {
+  const auto missing = [](int status, std::string_view type) {
+    const auto outcomes = parse_bulk_response(
+        200, fmt::format(R"({{"items":[{}]}})", error_item("index", status, type)), 1);
+    EXPECT_EQ(outcomes->front().outcome, Outcome::kFatal);
+    return outcomes->front().missing;
+  };
+  EXPECT_TRUE(missing(404, "index_not_found_exception"));
+  EXPECT_TRUE(missing(400, "invalid_index_name_exception"));
+  EXPECT_FALSE(missing(403, "security_exception"));
 }
 
 TEST(BulkParse, GivesEachItemItsOutcome) {
@@ -218,13 +256,6 @@ TEST(BulkParse, ARequestRefusedForItsContentIsToBeSplit) {
     ASSERT_TRUE(one) << one.error().message;
     EXPECT_EQ((*one)[0].outcome, Outcome::kRejected);
   }
-}
-
-TEST(CutUtf8, KeepsCharactersWhole) {
-  EXPECT_EQ(cut_utf8("abc", 3), "abc");
-  EXPECT_EQ(cut_utf8("abcd", 3), "abc");
-  EXPECT_EQ(cut_utf8("a\xc3\xa9", 2), "a");
-  EXPECT_EQ(cut_utf8("\xe2\x82\xac", 2), "");
 }
 
 }  // namespace

@@ -72,8 +72,12 @@ std::string Dialect::name() const {
 
 std::string Dialect::open_point_in_time_path(std::string_view name,
                                              std::chrono::seconds keep_alive) const {
-  const std::string_view verb = product == Product::kOpenSearch ? "_search/point_in_time" : "_pit";
-  return fmt::format("/{}/{}?keep_alive={}s", name, verb, keep_alive.count());
+  // Without the last OpenSearch leaves out shards that are nowhere, and does not say so.
+  const std::string_view form = product == Product::kOpenSearch
+                                    ? "/{}/_search/point_in_time?keep_alive={}s"
+                                      "&allow_partial_pit_creation=false"
+                                    : "/{}/_pit?keep_alive={}s";
+  return fmt::format(fmt::runtime(form), name, keep_alive.count());
 }
 
 std::string Dialect::close_point_in_time_path() const {

@@ -57,7 +57,7 @@ TEST(Dialect, HasItsOwnPathsForPointsInTime) {
   EXPECT_EQ(elasticsearch.close_point_in_time_body("a\"b"), R"({"id":"a\"b"})");
   const Dialect opensearch{Product::kOpenSearch, 2, 19};
   EXPECT_EQ(opensearch.open_point_in_time_path("runs", std::chrono::seconds(60)),
-            "/runs/_search/point_in_time?keep_alive=60s");
+            "/runs/_search/point_in_time?keep_alive=60s&allow_partial_pit_creation=false");
   EXPECT_EQ(opensearch.close_point_in_time_body("ab"), R"({"pit_id":["ab"]})");
 }
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "lib/elastic/json_text.h"
+#include "lib/base/utf8.h"
 
 namespace searchsync::elastic {
 namespace {

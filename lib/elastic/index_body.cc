@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/elastic/bulk.h"
+#include "lib/model/pipeline.h"
 
 namespace searchsync::elastic {
 namespace {
@@ -60,7 +61,7 @@ Result<Json> settings_of(const model::SearchIndexSpec& spec) {
   settings["index.number_of_shards"] = spec.shards;
   settings["index.number_of_replicas"] = spec.replicas;
   settings["index.refresh_interval"] = "-1";  // until it is complete: nobody reads it before
-  settings["index.gc_deletes"] = kGcDeletes;
+  settings["index.gc_deletes"] = fmt::format("{}h", model::kGcDeletes.count());
   return settings;
 }
 
@@ -80,16 +81,30 @@ Result<Json> mappings_of(const model::SearchIndex& index, Generation generation,
   return mappings;
 }
 
-}  // namespace
-
-Result<std::string> index_body(const model::SearchIndex& index, const IndexName& name,
-                               Generation generation, std::string_view document_log) {
+// of: empty: it is no partition.
+Result<std::string> body_of(const model::SearchIndex& index, const IndexName& name,
+                            std::string_view of, Generation generation,
+                            std::string_view document_log) {
   ASSIGN_OR_RETURN(Json settings, settings_of(index.spec));
   ASSIGN_OR_RETURN(Json mappings, mappings_of(index, generation, document_log));
+  if (!of.empty()) mappings["_meta"]["searchsync"]["partitionOf"] = of;
   const Json body = {{"settings", std::move(settings)},
                      {"mappings", std::move(mappings)},
                      {"aliases", {{write_alias(name), {{"is_hidden", true}}}}}};
   return body.dump();
+}
+
+}  // namespace
+
+Result<std::string> index_body(const model::SearchIndex& index, const IndexName& name,
+                               Generation generation, std::string_view document_log) {
+  return body_of(index, name, "", generation, document_log);
+}
+
+Result<std::string> partition_body(const model::SearchIndex& index, const IndexName& name,
+                                   const IndexName& of, Generation generation,
+                                   std::string_view document_log) {
+  return body_of(index, name, of.get(), generation, document_log);
 }
 
 }  // namespace searchsync::elastic

@@ -9,12 +9,6 @@
 
 namespace searchsync::elastic {
 
-// The engine keeps the versions of deleted documents this long. While it does, a late write of an
-// older version is refused; afterwards it would bring the document back. The default of 60 s is
-// less than a paused process or a long garbage collection; an hour exceeds every bulk request's
-// deadline.
-inline constexpr std::string_view kGcDeletes = "1h";
-
 // The body that creates a generation of `index` under the name `name`: mappings with
 // _meta.searchsync {generation, documentLog, index}, the settings that we manage, the user's merged
 // in, and the write alias.
@@ -24,5 +18,10 @@ inline constexpr std::string_view kGcDeletes = "1h";
 // are not JSON objects.
 Result<std::string> index_body(const model::SearchIndex& index, const IndexName& name,
                                Generation generation, std::string_view document_log);
+
+// The same for a partition, `name`, of the generation `of`; _meta.searchsync says of which.
+Result<std::string> partition_body(const model::SearchIndex& index, const IndexName& name,
+                                   const IndexName& of, Generation generation,
+                                   std::string_view document_log);
 
 }  // namespace searchsync::elastic

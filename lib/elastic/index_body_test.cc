@@ -40,6 +40,17 @@ TEST(IndexBody, HasMappingsSettingsMetaAndTheWriteAlias) {
     "aliases": {"test-runs-1a2b3c4d.Write": {"is_hidden": true}}})"));
 }
 
+TEST(IndexBody, APartitionSaysOfWhich) {
+  const auto whole = body_of("{}");
+  const auto body = partition_body(index_with("{}", {}), IndexName("test-runs-1a2b3c4d-2026-11-29"),
+                                   IndexName("test-runs-1a2b3c4d"), Generation(3), "log-1");
+  ASSERT_TRUE(whole && body);
+  json expected = json::parse(*whole);
+  expected["mappings"]["_meta"]["searchsync"]["partitionOf"] = "test-runs-1a2b3c4d";
+  expected["aliases"] = {{"test-runs-1a2b3c4d-2026-11-29.Write", {{"is_hidden", true}}}};
+  EXPECT_EQ(json::parse(*body), expected);
+}
+
 TEST(IndexBody, MergesTheUsersSettingsInEveryForm) {
   const auto body = body_of("{}", R"({"index":{"codec":"best_compression"},"index.sort.field":["a"],
       "analysis":{"analyzer":{"x":{"type":"custom","filter":["lowercase"]}}}})");

@@ -33,6 +33,10 @@ struct ClientOptions {
   std::vector<std::string> base_urls;
   ClientAuth auth;
   std::string ca_pem;  // PEM; empty: the system's certificates. Servers are always verified.
+  // PEM; both or none: who we are, to servers that ask for a certificate.
+  std::string certificate_pem;
+  std::string key_pem;
+  std::string tls_server_name;  // whose certificate servers have; empty: that of the URL's host
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds failed_url_pause{10'000};  // how long an unreachable URL is left out
   size_t response_bytes_max = size_t{64} << 20;

@@ -3,13 +3,10 @@
 #include <arpa/inet.h>
 #include <httplib.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <string>
 
@@ -21,12 +18,8 @@ using std::chrono::milliseconds;
 constexpr size_t kReadBytes = 16 << 10;
 constexpr size_t kWriteBytesMax = 256 << 10;  // more than this is sent before the response is whole
 
-bool wait_for(int socket, short events, milliseconds timeout) {
-  pollfd entry{.fd = socket, .events = events, .revents = 0};
-  for (;;) {
-    const int ready = ::poll(&entry, 1, static_cast<int>(timeout.count()));
-    if (ready >= 0 || errno != EINTR) return ready > 0;
-  }
+Deadline after(milliseconds time) {
+  return Deadline::clock::now() + time;
 }
 
 // The numeric address and port that `get` (getpeername, getsockname) says.
@@ -49,50 +42,34 @@ void address_of(int socket, Get get, std::string& ip, int& port) {
 
 class Connection::SocketStream final : public httplib::Stream {
  public:
-  SocketStream(int socket, Timeouts timeouts) : socket_(socket), timeouts_(timeouts) {
+  SocketStream(std::unique_ptr<Channel> channel, Timeouts timeouts)
+      : channel_(std::move(channel)), timeouts_(timeouts) {
     // Otherwise the second of two small packets waits for the first one's acknowledgement, 40 ms.
     const int on = 1;
-    ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::setsockopt(channel_->socket(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
 
-  ~SocketStream() override {
-    ::shutdown(socket_, SHUT_RDWR);
-    ::close(socket_);
-  }
-
-  bool wait(milliseconds timeout) const {
-    return begin_ < end_ || wait_for(socket_, POLLIN, timeout);
+  bool wait(milliseconds timeout) {
+    const bool more = begin_ < end_ || channel_->wait(after(timeout));
+    request_end_ = after(timeouts_.request);
+    return more;
   }
 
   bool flush() {
-    size_t sent = 0;
-    while (sent < pending_.size()) {
-      const ssize_t n = ::send(socket_, pending_.data() + sent, pending_.size() - sent,
-                               MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (n > 0) {
-        sent += static_cast<size_t>(n);
-      } else if (n < 0 && errno != EINTR && errno != EAGAIN) {
-        break;
-      } else if (errno == EAGAIN && !wait_for(socket_, POLLOUT, timeouts_.write)) {
-        break;
-      }
-    }
-    const bool all = sent == pending_.size();
+    const bool all = pending_.empty() || channel_->write(pending_, after(timeouts_.write));
     pending_.clear();
     return all;
   }
 
-  bool is_readable() const override { return wait(timeouts_.read); }
-  bool is_writable() const override { return wait_for(socket_, POLLOUT, timeouts_.write); }
+  bool is_readable() const override { return begin_ < end_ || channel_->wait(read_end()); }
+  // What is written is kept: flush() waits.
+  bool is_writable() const override { return true; }
 
   ssize_t read(char* to, size_t size) override {
     if (begin_ == end_) {
       // "100 Continue" must be out before the body can come.
-      if (!flush() || !wait_for(socket_, POLLIN, timeouts_.read)) return -1;
-      ssize_t n = 0;
-      do {
-        n = ::recv(socket_, buffer_.data(), buffer_.size(), 0);
-      } while (n < 0 && errno == EINTR);
+      if (!flush()) return -1;
+      const ssize_t n = channel_->read(buffer_.data(), buffer_.size(), read_end());
       if (n <= 0) return n;
       begin_ = 0;
       end_ = static_cast<size_t>(n);
@@ -110,25 +87,28 @@ class Connection::SocketStream final : public httplib::Stream {
   }
 
   void get_remote_ip_and_port(std::string& ip, int& port) const override {
-    address_of(socket_, ::getpeername, ip, port);
+    address_of(channel_->socket(), ::getpeername, ip, port);
   }
   void get_local_ip_and_port(std::string& ip, int& port) const override {
-    address_of(socket_, ::getsockname, ip, port);
+    address_of(channel_->socket(), ::getsockname, ip, port);
   }
   // httplib asks for this only to refuse numbers too large for select(2), which is not used here.
   socket_t socket() const override { return 0; }
 
  private:
-  const int socket_;
+  Deadline read_end() const { return std::min(request_end_, after(timeouts_.read)); }
+
+  const std::unique_ptr<Channel> channel_;
   const Timeouts timeouts_;
+  Deadline request_end_;
   std::array<char, kReadBytes> buffer_;  // [begin_, end_) has been received and not been read
   size_t begin_ = 0;
   size_t end_ = 0;
   std::string pending_;  // written and not sent
 };
 
-Connection::Connection(int socket, Timeouts timeouts)
-    : stream_(std::make_unique<SocketStream>(socket, timeouts)) {}
+Connection::Connection(std::unique_ptr<Channel> channel, Timeouts timeouts)
+    : stream_(std::make_unique<SocketStream>(std::move(channel), timeouts)) {}
 Connection::~Connection() = default;
 
 httplib::Stream& Connection::stream() {

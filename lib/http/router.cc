@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <ranges>
 #include <set>
 
 #include "lib/base/check.h"
@@ -83,6 +84,22 @@ std::string decode_percent(std::string_view text) {
     }
   }
   return decoded;
+}
+
+std::vector<std::pair<std::string, std::string>> parse_query(std::string_view target) {
+  std::vector<std::pair<std::string, std::string>> query;
+  const size_t mark = target.find('?');
+  std::string rest(mark == std::string_view::npos ? "" : target.substr(mark + 1));
+  std::ranges::replace(rest, '+', ' ');
+  for (const auto part : std::views::split(std::string_view(rest), '&')) {
+    const std::string_view text(part);
+    const size_t equals = std::min(text.find('='), text.size());
+    if (text.empty()) continue;
+    query.emplace_back(decode_percent(text.substr(0, equals)),
+                       decode_percent(text.substr(std::min(equals + 1, text.size()))));
+  }
+  std::ranges::stable_sort(query, {}, &std::pair<std::string, std::string>::first);
+  return query;
 }
 
 void Router::add(Method method, std::string_view pattern, Handler handler) {

@@ -43,4 +43,8 @@ class Router {
 // Decodes %XX; what is not of that form stays as it is.
 std::string decode_percent(std::string_view text);
 
+// What is behind the '?' of a request's target, decoded and in order of name; those of one name in
+// the order they came in. A value begins behind the first '=', and may hold more of them.
+std::vector<std::pair<std::string, std::string>> parse_query(std::string_view target);
+
 }  // namespace searchsync::http

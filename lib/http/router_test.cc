@@ -62,6 +62,17 @@ TEST_F(RouterTest, SaysWhatIsWrong) {
   EXPECT_EQ(router_.refuse("/nothing").status, 404);
 }
 
+TEST(Query, IsReadToTheEnd) {
+  using Query = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(parse_query("/a"), Query());
+  EXPECT_EQ(parse_query("/a?"), Query());
+  EXPECT_EQ(parse_query("/a?b"), (Query{{"b", ""}}));
+  EXPECT_EQ(parse_query("/a?b=1=2=&&=x"), (Query{{"", "x"}, {"b", "1=2="}}));
+  EXPECT_EQ(parse_query("/a?z=3&b=2&z=1&%7a=%3D%26+%2B%"),
+            (Query{{"b", "2"}, {"z", "3"}, {"z", "1"}, {"z", "=& +%"}}));
+  EXPECT_EQ(parse_query("/a?b=c?d=e"), (Query{{"b", "c?d=e"}}));
+}
+
 TEST_F(RouterTest, HandlerThatThrowsIsAnInternalError) {
   router_.add(Method::kGet, "/throws",
               [](const Request&) -> Response { throw std::runtime_error("secret detail"); });

@@ -5,18 +5,18 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <mutex>
-#include <set>
 #include <thread>
 
 #include "lib/base/check.h"
 #include "lib/base/log.h"
 #include "lib/http/connection.h"
+#include "lib/http/connection_pool.h"
+#include "lib/http/gunzip.h"
 #include "lib/http/router.h"
+#include "lib/http/tls_context.h"
 
 namespace searchsync::http {
 namespace {
@@ -67,15 +67,38 @@ Request to_request(const httplib::Request& from, Method method, std::string body
   request.path = decode_percent(raw_path(from));
   request.body = std::move(body);
   request.remote_address = from.remote_addr;
-  request.query.assign(from.params.begin(), from.params.end());
+  request.query = parse_query(from.target);
   for (const auto& [name, value] : from.headers) request.headers.emplace(lower(name), value);
   return request;
+}
+
+// What `stream` throws is a bug of ours that must not end the process.
+bool run(const std::function<bool(const Sink&)>& stream, httplib::DataSink& to) {
+  try {
+    return stream([&to](std::string_view bytes) {
+      return bytes.empty() || to.write(bytes.data(), bytes.size());
+    });
+  } catch (const std::exception& e) {
+    log::error("a response broke off: {}", e.what());
+  } catch (...) {
+    log::error("a response broke off");
+  }
+  return false;
 }
 
 void fill_in(Response from, httplib::Response& to) {
   to.status = from.status;
   for (const auto& [name, value] : from.headers) to.set_header(name, value);
-  to.set_content(std::move(from.body), from.content_type);
+  if (!from.stream) {
+    to.set_content(std::move(from.body), from.content_type);
+    return;
+  }
+  to.set_chunked_content_provider(
+      from.content_type, [stream = std::move(from.stream)](size_t, httplib::DataSink& sink) {
+        if (!run(stream, sink)) return false;
+        sink.done();
+        return true;
+      });
 }
 
 // For what httplib refuses before we are asked.
@@ -107,6 +130,43 @@ std::string json_escape(std::string_view text) {
   }
   return escaped;
 }
+
+Response overloaded() {
+  auto response = error_response(503, "overloaded", "too many connections: try again in a second");
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+// For a connection that nothing is read from.
+std::string raw(const Response& response) {
+  std::string text =
+      fmt::format("HTTP/1.1 {} Overloaded\r\nConnection: close\r\n", response.status);
+  for (const auto& [name, value] : response.headers) text += fmt::format("{}: {}\r\n", name, value);
+  return text + fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n\r\n{}",
+                            response.content_type, response.body.size(), response.body);
+}
+
+// The body as it was before the Content-Encoding it came with; or what to answer.
+std::expected<std::string, Response> decompressed(std::string body, std::string_view encoding,
+                                                  size_t bytes_max) {
+  if (encoding.empty() || encoding == "identity") return body;
+  if (encoding != "gzip" && encoding != "x-gzip") {
+    return std::unexpected(error_response(
+        415, "unsupported_encoding", "send the body as it is, or with Content-Encoding: gzip"));
+  }
+  auto whole = gunzip(body, bytes_max);
+  if (whole) return std::move(*whole);
+  if (whole.error().code == ErrorCode::kLimit) return std::unexpected(refusal(413));
+  return std::unexpected(error_response(
+      400, "bad_encoding", fmt::format("Content-Encoding is gzip: {}", whole.error().message)));
+}
+
+// Of the request under way on this thread. httplib would decompress by itself, and take a stream
+// that is cut off for a whole one.
+thread_local std::string content_encoding;
+
+// Whether the connection that is to be served on this thread is one too many.
+thread_local bool refusing = false;
 
 // Set where what follows on the connection cannot be told from the rest of a broken request. For
 // the request under way: each is handled on one thread from its first byte to its last.
@@ -154,24 +214,41 @@ struct Server::Impl final : public httplib::Server {
 
   // Called by httplib on one of its threads for each connection. Its result is not used.
   bool process_and_close_socket(socket_t socket) override;
-  // False if the server stops.
-  bool begin_idle(int socket);
-  void end_idle(int socket);
-  void wake_idle();
+  void serve(std::unique_ptr<Channel> channel);
 
   const http::Server::Options options;
 
-  Router router;  // constant once started
+  // Constant once started.
+  Router router;
+  std::unique_ptr<TlsContext> tls;
   std::string address;
   std::jthread listener;
 
-  std::mutex mutex;
-  bool stopping = false;  // guarded by mutex
-  std::set<int> idle;     // guarded by mutex: connections that wait for their next request
+  ConnectionPool* pool = nullptr;  // httplib's, through its TaskQueue; lives while it listens
+};
+
+// httplib's name for what serves connections.
+struct TaskQueue final : public httplib::TaskQueue {
+  explicit TaskQueue(const http::Server::Options& options)
+      : pool(options.threads, options.waiting_max) {}
+
+  void enqueue(std::function<void()> serve) override {
+    if (pool.add(serve)) return;
+    refusing = true;
+    serve();
+    refusing = false;
+  }
+  void shutdown() override { pool.stop(); }
+
+  ConnectionPool pool;
 };
 
 void Server::Impl::configure() {
-  new_task_queue = [this] { return new httplib::ThreadPool(options.threads); };  // httplib owns it
+  new_task_queue = [this] {
+    auto* const queue = new TaskQueue(options);  // httplib owns it
+    pool = &queue->pool;
+    return queue;
+  };
   set_payload_max_length(options.body_bytes_max);
   set_keep_alive_max_count(1'000'000);
   set_keep_alive_timeout(options.keep_alive.count());
@@ -217,7 +294,11 @@ void Server::Impl::answer_with_body(const httplib::Request& from, httplib::Respo
     if (!too_large) body.append(bytes, size);
     return !too_large;
   });
-  if (whole) return answer(from, std::move(body), to);
+  if (whole) {
+    auto plain = decompressed(std::move(body), content_encoding, options.body_bytes_max);
+    if (!plain) return fill_in(std::move(plain.error()), to);
+    return answer(from, std::move(*plain), to);
+  }
   // A length that was declared and is too large is read past by httplib; all else is left half-way.
   const bool skipped = to.status == 413 && !too_large;
   if (!skipped) close_after(to);
@@ -225,10 +306,26 @@ void Server::Impl::answer_with_body(const httplib::Request& from, httplib::Respo
 }
 
 bool Server::Impl::process_and_close_socket(socket_t socket) {
-  Connection connection(socket, {.read = options.read_timeout, .write = options.write_timeout});
-  while (begin_idle(socket)) {
+  if (refusing) {
+    auto channel = plain_channel(socket);
+    // On the thread that accepts: nobody is waited for, and so no hands are shaken.
+    if (!tls) channel->write(raw(overloaded()), Deadline::clock::now());
+    return true;
+  }
+  auto channel = tls ? tls_channel(socket, *tls, Deadline::clock::now() + options.read_timeout)
+                     : plain_channel(socket);
+  if (channel) serve(std::move(channel));
+  return true;
+}
+
+void Server::Impl::serve(std::unique_ptr<Channel> channel) {
+  const int socket = channel->socket();
+  Connection connection(std::move(channel), {.read = options.read_timeout,
+                                             .request = options.request_timeout,
+                                             .write = options.write_timeout});
+  while (pool->begin_idle(socket)) {
     const bool more = connection.wait(options.keep_alive);
-    end_idle(socket);
+    pool->end_idle(socket);
     if (!more) break;
     bool closed = false;
     must_close = false;
@@ -238,28 +335,15 @@ bool Server::Impl::process_and_close_socket(socket_t socket) {
           // by the router, from the target. Its parser for forms is not used either.
           request.path = "/";
           if (request.is_multipart_form_data()) request.headers.erase("Content-Type");
+          // Neither means no body, as RFC 9112 has it; httplib would read to the connection's end.
+          if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding")) {
+            request.headers.emplace("Content-Length", "0");
+          }
+          content_encoding = lower(request.get_header_value("Content-Encoding"));
+          request.headers.erase("Content-Encoding");
         });
     if (!connection.flush() || !answered || closed || must_close) break;
   }
-  return true;
-}
-
-bool Server::Impl::begin_idle(int socket) {
-  const std::lock_guard lock(mutex);
-  if (stopping) return false;
-  idle.insert(socket);
-  return true;
-}
-
-void Server::Impl::end_idle(int socket) {
-  const std::lock_guard lock(mutex);
-  idle.erase(socket);
-}
-
-void Server::Impl::wake_idle() {
-  const std::lock_guard lock(mutex);
-  stopping = true;
-  for (const int socket : idle) ::shutdown(socket, SHUT_RD);
 }
 
 Server::Server(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
@@ -275,6 +359,9 @@ void Server::route(Method method, std::string_view pattern, Handler handler) {
 Result<void> Server::start() {
   CHECK(impl_->address.empty(), "started twice");
   ASSIGN_OR_RETURN(const auto to, parse_listen(impl_->options.listen));
+  if (const auto& tls = impl_->options.tls) {
+    ASSIGN_OR_RETURN(impl_->tls, TlsContext::create(tls->certificate, tls->key));
+  }
   impl_->configure();
   errno = 0;
   const int port = to.port == 0 ? impl_->bind_to_any_port(to.host)
@@ -303,7 +390,6 @@ std::string Server::address() const {
 void Server::stop() {
   if (!impl_->listener.joinable()) return;
   impl_->httplib::Server::stop();
-  impl_->wake_idle();
   impl_->listener.join();
 }
 

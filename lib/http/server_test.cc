@@ -36,6 +36,16 @@ class ServerTest : public ::testing::Test {
     });
     server_->route(Method::kGet, "/throws",
                    [](const Request&) -> Response { throw std::runtime_error("no"); });
+    server_->route(Method::kGet, "/stream", [](const Request& request) {
+      const std::string how(request.query_parameter("how").value_or(""));
+      return Response{.content_type = "text/plain", .stream = [how](const Sink& sink) {
+                        for (int i = 0; i < 3; ++i) {
+                          if (!sink(std::string(100'000, static_cast<char>('a' + i)))) return false;
+                        }
+                        if (how == "throw") throw std::runtime_error("no");
+                        return how != "break";
+                      }};
+    });
     const auto started = server_->start();
     ASSERT_TRUE(started) << started.error().message;
     client_ = std::make_unique<httplib::Client>("http://" + server_->address());
@@ -70,6 +80,25 @@ class ServerTest : public ::testing::Test {
   std::unique_ptr<Server> server_;
   std::unique_ptr<httplib::Client> client_;
 };
+
+TEST_F(ServerTest, AStreamComesInPiecesAndABrokenOneShows) {
+  start();
+  const auto whole = client_->Get("/stream");
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->body,
+            std::string(100'000, 'a') + std::string(100'000, 'b') + std::string(100'000, 'c'));
+  EXPECT_EQ(whole->get_header_value("Transfer-Encoding"), "chunked");
+  for (const char* path : {"/stream?how=break", "/stream?how=throw"}) {
+    const std::string sent = exchange(std::string("GET ") + path + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_TRUE(sent.starts_with("HTTP/1.1 200")) << path;
+    EXPECT_FALSE(sent.ends_with("0\r\n\r\n")) << path << " looks whole";
+    EXPECT_FALSE(client_->Get(path)) << path;
+  }
+  const auto head = client_->Head("/stream");
+  ASSERT_TRUE(head);
+  EXPECT_EQ(head->status, 200);
+  EXPECT_TRUE(client_->Get("/echo"));
+}
 
 TEST_F(ServerTest, HandsOverTheWholeRequest) {
   start();
@@ -124,6 +153,15 @@ TEST_F(ServerTest, ChunkedBodyUnderTheLimitArrives) {
       "POST /echo HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
       "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
   EXPECT_TRUE(answer.ends_with("\r\n\r\nabcde")) << answer;
+}
+
+TEST_F(ServerTest, WithoutALengthThereIsNoBody) {
+  start();
+  const auto answer = exchange(
+      "PUT /items/1 HTTP/1.1\r\n\r\n"
+      "POST /echo HTTP/1.1\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 201 ")) << answer;
+  EXPECT_NE(answer.find("\r\n\r\n1HTTP/1.1 200 "), std::string::npos) << answer;
 }
 
 TEST_F(ServerTest, GarbageIsRefusedAndTheConnectionClosed) {

@@ -2,6 +2,9 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -56,6 +59,32 @@ Result<void> check_origin(const std::string& url) {
   return {};
 }
 
+// origin: of check_origin().
+TransferConfig::Detour make_detour(const std::string& origin, const std::string& name) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
+  const auto part = [&](CURLUPart which) {
+    char* text = nullptr;
+    CHECK(curl_url_get(parsed.get(), which, &text, CURLU_DEFAULT_PORT) == CURLUE_OK);
+    std::string copy(text);
+    curl_free(text);
+    return copy;
+  };
+  CHECK(curl_url_set(parsed.get(), CURLUPART_URL, origin.c_str(), 0) == CURLUE_OK);
+  const std::string host = part(CURLUPART_HOST);
+  const std::string port = part(CURLUPART_PORT);
+  const std::string path = part(CURLUPART_PATH);
+  return {.origin = fmt::format("{}://{}:{}{}", part(CURLUPART_SCHEME), name, port,
+                                path == "/" ? "" : path),
+          .connect_to = fmt::format("::{}:{}", host, port),
+          .authority = fmt::format("{}:{}", host, port)};
+}
+
+bool is_host_name(std::string_view text) {
+  return std::ranges::all_of(text, [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
+  });
+}
+
 std::string path_of(const ClientRequest& request) {
   return request.path.substr(0, request.path.find('?'));
 }
@@ -77,6 +106,18 @@ Result<TransferConfig> TransferConfig::create(ClientOptions options) {
   if ((key && has_line_break(key->key)) || (token && has_line_break(token->token))) {
     return fail(ErrorCode::kInvalidArgument, "the API key or token contains a line break");
   }
+  if (options.certificate_pem.empty() != options.key_pem.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "a client certificate and its key belong together");
+  }
+  if (!is_host_name(options.tls_server_name)) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("the TLS server name {} is not a host's", options.tls_server_name));
+  }
+  if (!options.tls_server_name.empty()) {
+    for (const std::string& origin : config.origins) {
+      config.detours.push_back(make_detour(origin, options.tls_server_name));
+    }
+  }
   if (options.in_flight_max == 0) {
     return fail(ErrorCode::kInvalidArgument, "in_flight_max must be at least 1");
   }
@@ -90,11 +131,13 @@ struct Transfer::Impl {
   const TransferConfig& config;
   const std::unique_ptr<CURL, EasyDeleter> easy{curl_easy_init()};
   std::unique_ptr<curl_slist, ListDeleter> headers;
+  std::unique_ptr<curl_slist, ListDeleter> connect_to;
   std::array<char, CURL_ERROR_SIZE> error_text{};
   std::string what;  // "POST http://host:port/path", for messages
   ClientResponse response;
   size_t received = 0;
   bool too_long = false;
+  BodyReader* reader = nullptr;
 
   void add_header(const std::string& line) {
     curl_slist* list = curl_slist_append(headers.get(), line.c_str());
@@ -111,9 +154,35 @@ struct Transfer::Impl {
 
   static size_t on_body(char* data, size_t, size_t bytes, void* self_pointer) {
     auto* self = static_cast<Impl*>(self_pointer);
+    if (self->reader != nullptr) {
+      self->read_status();
+      self->reader->on_bytes(self->response, {data, bytes});
+      return bytes;
+    }
     if (!self->take(bytes)) return 0;
     self->response.body.append(data, bytes);
     return bytes;
+  }
+
+  // line: of the head, but no header.
+  void end_headers(std::string_view line) {
+    if (reader == nullptr || (line != "\r\n" && line != "\n")) return;
+    read_status();
+    if (response.status >= 200) reader->on_bytes(response, {});
+  }
+
+  void read_status() {
+    long status = 0;
+    curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
+    response.status = static_cast<int>(status);
+  }
+
+  // The kernel gives up a connection whose peer has not acknowledged anything for so long.
+  static int on_socket(void*, curl_socket_t socket, curlsocktype) {
+    const unsigned int unacknowledged_ms = 30'000;
+    ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms,
+                 sizeof unacknowledged_ms);
+    return CURL_SOCKOPT_OK;
   }
 
   static size_t on_header(char* data, size_t, size_t bytes, void* self_pointer) {
@@ -123,7 +192,10 @@ struct Transfer::Impl {
     if (line.starts_with("HTTP/"))
       self->response.headers.clear();  // an interim response came first
     const size_t colon = line.find(':');
-    if (colon == std::string_view::npos) return bytes;
+    if (colon == std::string_view::npos) {
+      self->end_headers(line);
+      return bytes;
+    }
     ClientHeader header{std::string(line.substr(0, colon)), {}};
     for (char& c : header.name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     line.remove_prefix(colon + 1);
@@ -136,6 +208,8 @@ struct Transfer::Impl {
   }
 
   void set_connection();
+  void set_certificates();
+  void set_url(const std::string& path, size_t endpoint);
   void set_auth();
   void set_request(const ClientRequest& request);
   Error describe(CURLcode code, bool sent) const;
@@ -167,12 +241,33 @@ void Transfer::Impl::set_connection() {
   set(handle, CURLOPT_WRITEDATA, static_cast<void*>(this));
   set(handle, CURLOPT_HEADERFUNCTION, &on_header);
   set(handle, CURLOPT_HEADERDATA, static_cast<void*>(this));
-  if (!options.ca_pem.empty()) {
+  set_certificates();
+}
+
+void Transfer::Impl::set_certificates() {
+  const ClientOptions& options = config.options;
+  const auto set_blob = [this](CURLoption option, const std::string& pem) {
+    if (pem.empty()) return;
     // libcurl only reads the blob; its C interface has no const.
-    curl_blob blob{const_cast<char*>(options.ca_pem.data()), options.ca_pem.size(),
-                   CURL_BLOB_NOCOPY};
-    set(handle, CURLOPT_CAINFO_BLOB, &blob);
+    curl_blob blob{const_cast<char*>(pem.data()), pem.size(), CURL_BLOB_NOCOPY};
+    set(easy.get(), option, &blob);
+  };
+  set_blob(CURLOPT_CAINFO_BLOB, options.ca_pem);
+  set_blob(CURLOPT_SSLCERT_BLOB, options.certificate_pem);
+  set_blob(CURLOPT_SSLKEY_BLOB, options.key_pem);
+}
+
+void Transfer::Impl::set_url(const std::string& path, size_t endpoint) {
+  if (config.detours.empty()) {
+    set(easy.get(), CURLOPT_URL, (config.origins[endpoint] + path).c_str());
+    return;
   }
+  const TransferConfig::Detour& detour = config.detours[endpoint];
+  set(easy.get(), CURLOPT_URL, (detour.origin + path).c_str());
+  connect_to.reset(curl_slist_append(nullptr, detour.connect_to.c_str()));
+  CHECK(connect_to, "out of memory");
+  set(easy.get(), CURLOPT_CONNECT_TO, connect_to.get());
+  add_header("Host: " + detour.authority);
 }
 
 void Transfer::Impl::set_auth() {
@@ -225,15 +320,24 @@ void Transfer::prepare(const ClientRequest& request, size_t endpoint,
   self.response = {};
   self.received = 0;
   self.too_long = false;
+  self.reader = nullptr;
   const std::string& origin = self.config.origins[endpoint];
   self.what = fmt::format("{} {}{}", request.method, origin, path_of(request));
   self.set_connection();
   self.set_auth();
+  self.set_url(request.path, endpoint);
   self.set_request(request);
-  set(handle, CURLOPT_URL, (origin + request.path).c_str());
   // 0 would mean no timeout at all.
   const auto whole = std::max(timeout, std::chrono::milliseconds(1));
   set(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(whole.count()));
+}
+
+void Transfer::stream_to(BodyReader& reader) {
+  CURL* const handle = impl_->easy.get();
+  impl_->reader = &reader;
+  set(handle, CURLOPT_TCP_KEEPIDLE, 15L);
+  set(handle, CURLOPT_TCP_KEEPINTVL, 5L);
+  set(handle, CURLOPT_SOCKOPTFUNCTION, &Impl::on_socket);
 }
 
 Error Transfer::Impl::describe(CURLcode code, bool sent) const {
@@ -253,6 +357,10 @@ Error Transfer::Impl::describe(CURLcode code, bool sent) const {
     case CURLE_SSL_CACERT_BADFILE:
       return error(ErrorCode::kInvalidArgument,
                    "the configured CA certificates cannot be read; they must be PEM");
+    case CURLE_SSL_CERTPROBLEM:
+      return error(ErrorCode::kInvalidArgument,
+                   "the client certificate and its key cannot be used; they must be PEM and belong "
+                   "together");
     case CURLE_WRITE_ERROR:
       if (too_long) {
         return error(ErrorCode::kLimit, fmt::format("the response is longer than {} bytes",
@@ -270,9 +378,7 @@ Attempt Transfer::finish(int result) {
   Impl& self = *impl_;
   const auto code = static_cast<CURLcode>(result);
   if (code == CURLE_OK) {
-    long status = 0;
-    curl_easy_getinfo(self.easy.get(), CURLINFO_RESPONSE_CODE, &status);
-    self.response.status = static_cast<int>(status);
+    self.read_status();
     return {std::move(self.response), true};
   }
   long request_bytes = 0;  // sent, of the request's head

@@ -1,16 +1,13 @@
-#include "lib/kafka/admin.h"
-
 #include <fmt/core.h>
-#include <librdkafka/rdkafka.h>
 
 #include <algorithm>
 #include <array>
-#include <mutex>
 #include <thread>
 
+#include "lib/base/check.h"
+#include "lib/kafka/admin_impl.h"
 #include "lib/kafka/conf.h"
 #include "lib/kafka/errors.h"
-#include "lib/kafka/partition_list.h"
 
 namespace searchsync::kafka {
 namespace {
@@ -18,30 +15,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds kBetweenLooks{20};
-
-template <class T, void (*destroy)(T*)>
-struct Call {
-  void operator()(T* object) const { destroy(object); }
-};
-template <class T, void (*destroy)(T*)>
-using Owned = std::unique_ptr<T, Call<T, destroy>>;
+constexpr int kDescribedMax = 100;  // topics, by one client
 
 using NewTopicHandle = Owned<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy>;
 using DeleteTopicHandle = Owned<rd_kafka_DeleteTopic_t, rd_kafka_DeleteTopic_destroy>;
-using DeleteGroupHandle = Owned<rd_kafka_DeleteGroup_t, rd_kafka_DeleteGroup_destroy>;
 using ResourceHandle = Owned<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
-using OptionsHandle = Owned<rd_kafka_AdminOptions_t, rd_kafka_AdminOptions_destroy>;
-
-void destroy_metadata(const rd_kafka_metadata_t* metadata) {
-  rd_kafka_metadata_destroy(metadata);
-}
-using Metadata = Owned<const rd_kafka_metadata_t, destroy_metadata>;
-
-int to_timeout(milliseconds timeout) {
-  return static_cast<int>(timeout.count());
-}
-
 // The first failure among the results for single topics.
 Result<void> first_error(const rd_kafka_topic_result_t** results, size_t count,
                          std::string_view doing) {
@@ -52,19 +30,6 @@ Result<void> first_error(const rd_kafka_topic_result_t** results, size_t count,
     return std::unexpected(
         make_error(code, fmt::format("{} topic {}", doing, rd_kafka_topic_result_name(results[i])),
                    detail ? detail : ""));
-  }
-  return {};
-}
-
-Result<void> first_error(const rd_kafka_group_result_t** results, size_t count,
-                         std::string_view doing) {
-  for (size_t i = 0; i < count; ++i) {
-    const auto* const error = rd_kafka_group_result_error(results[i]);
-    if (!error) continue;
-    return std::unexpected(
-        make_error(rd_kafka_error_code(error),
-                   fmt::format("{} group {}", doing, rd_kafka_group_result_name(results[i])),
-                   rd_kafka_error_string(error)));
   }
   return {};
 }
@@ -86,10 +51,6 @@ const rd_kafka_metadata_topic_t* find_topic(const rd_kafka_metadata_t& metadata,
   return nullptr;
 }
 
-Error no_topic(const std::string& topic) {
-  return make_error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "topic " + topic);
-}
-
 std::map<std::string, std::string> config_of(const rd_kafka_ConfigResource_t& resource) {
   size_t count = 0;
   const auto** const entries = rd_kafka_ConfigResource_configs(&resource, &count);
@@ -103,38 +64,6 @@ std::map<std::string, std::string> config_of(const rd_kafka_ConfigResource_t& re
 
 }  // namespace
 
-struct Admin::Impl {
-  Impl(const ClientConfig& config_in, Options options_in)
-      : config(config_in), brokers(broker_list(config_in)), options(options_in) {}
-
-  enum class Topics { kNone, kAll };
-  Result<Metadata> metadata(Topics topics, milliseconds timeout) const;
-  // Looks until the topic exists and each of its partitions has a leader.
-  Result<void> wait_for_leaders(const std::string& topic) const;
-
-  OptionsHandle request_options(rd_kafka_admin_op_t operation) const;
-  // Sends a request with `start(client, options, queue)` and waits for its answer.
-  template <class Start>
-  Result<Handle<rd_kafka_event_t>> ask(rd_kafka_admin_op_t operation, std::string_view doing,
-                                       Start start) const;
-
-  // Each partition's offset for a logical time: the beginning or the end.
-  Result<std::vector<int64_t>> offsets_at(const std::string& topic, int32_t partitions,
-                                          int64_t when) const;
-
-  // A client that belongs to the group without joining it; it is kept. librdkafka 2.0.2 has an
-  // admin request for a group's offsets, but crashes when the group's coordinator has just moved.
-  Result<rd_kafka_t*> reader_of(const std::string& group);
-
-  const ClientConfig config;
-  const std::string brokers;
-  const Options options;
-  Handle<rd_kafka_t> client;
-
-  std::mutex mutex;
-  std::map<std::string, Handle<rd_kafka_t>> readers;  // by group; guarded by mutex
-};
-
 Result<Metadata> Admin::Impl::metadata(Topics topics, milliseconds timeout) const {
   const rd_kafka_metadata_t* raw = nullptr;
   const auto error = rd_kafka_metadata(client.get(), topics == Topics::kAll ? 1 : 0, nullptr, &raw,
@@ -145,11 +74,39 @@ Result<Metadata> Admin::Impl::metadata(Topics topics, milliseconds timeout) cons
       fmt::format("kafka: no broker reachable at {} within {} ms", brokers, timeout.count())));
 }
 
-Result<void> Admin::Impl::wait_for_leaders(const std::string& topic) const {
+Result<Handle<rd_kafka_conf_s>> Admin::Impl::producer_conf() const {
+  ASSIGN_OR_RETURN(auto conf, make_conf(config));
+  RETURN_IF_ERROR(set(*conf, "allow.auto.create.topics", "false"));
+  RETURN_IF_ERROR(set_extra(*conf, config));
+  return conf;
+}
+
+Result<std::shared_ptr<rd_kafka_t>> Admin::Impl::describer() {
+  std::shared_ptr<rd_kafka_t> dropped;  // ends without the lock: that takes a moment
+  const std::lock_guard lock(mutex);
+  if (described == kDescribedMax) dropped = std::move(topic_describer);
+  if (!topic_describer) {
+    ASSIGN_OR_RETURN(auto conf, producer_conf());
+    ASSIGN_OR_RETURN(topic_describer, make_client(ClientType::kProducer, std::move(conf), config));
+    described = 0;
+  }
+  ++described;
+  return topic_describer;
+}
+
+Result<void> Admin::Impl::wait_for_leaders(const std::string& topic) {
+  ASSIGN_OR_RETURN(const auto by, describer());
+  const Handle<rd_kafka_topic_s> handle(rd_kafka_topic_new(by.get(), topic.c_str(), nullptr));
   const auto deadline = steady_clock::now() + options.timeout;
   for (;;) {
-    ASSIGN_OR_RETURN(const auto all, metadata(Topics::kAll, options.timeout));
-    const auto* const found = find_topic(*all, topic);
+    const rd_kafka_metadata_t* raw = nullptr;
+    const auto error =
+        rd_kafka_metadata(by.get(), 0, handle.get(), &raw, to_timeout(options.timeout));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return std::unexpected(make_error(error, fmt::format("topic {} at {}", topic, brokers)));
+    }
+    const Metadata one(raw);
+    const auto* const found = find_topic(*one, topic);
     if (found && std::ranges::all_of(partitions_of(*found), [](const auto& partition) {
           return partition.err == RD_KAFKA_RESP_ERR_NO_ERROR && partition.leader >= 0;
         })) {
@@ -165,24 +122,22 @@ Result<void> Admin::Impl::wait_for_leaders(const std::string& topic) const {
   }
 }
 
-OptionsHandle Admin::Impl::request_options(rd_kafka_admin_op_t operation) const {
-  OptionsHandle request(rd_kafka_AdminOptions_new(client.get(), operation));
+OptionsHandle Admin::Impl::request_options(rd_kafka_t* of, rd_kafka_admin_op_t operation,
+                                           milliseconds timeout) const {
+  OptionsHandle request(rd_kafka_AdminOptions_new(of, operation));
   std::array<char, 256> reason{};
-  rd_kafka_AdminOptions_set_request_timeout(request.get(), to_timeout(options.timeout),
-                                            reason.data(), reason.size());
+  rd_kafka_AdminOptions_set_request_timeout(request.get(), to_timeout(timeout), reason.data(),
+                                            reason.size());
   return request;
 }
 
 template <class Start>
 Result<Handle<rd_kafka_event_t>> Admin::Impl::ask(rd_kafka_admin_op_t operation,
                                                   std::string_view doing, Start start) const {
-  const Handle<rd_kafka_queue_s> answers(rd_kafka_queue_new(client.get()));
-  const auto request = request_options(operation);
-  start(client.get(), request.get(), answers.get());
   // The request times out by itself; this is for the case that it does not.
   constexpr milliseconds kGrace{5'000};
-  Handle<rd_kafka_event_t> answer(
-      rd_kafka_queue_poll(answers.get(), to_timeout(options.timeout + kGrace)));
+  const auto request = request_options(client.get(), operation, options.timeout);
+  auto answer = send(client.get(), request.get(), start, options.timeout + kGrace);
   const auto context = fmt::format("{} at {}", doing, brokers);
   if (!answer) return std::unexpected(make_error(RD_KAFKA_RESP_ERR__TIMED_OUT, context));
   if (const auto code = rd_kafka_event_error(answer.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -191,49 +146,12 @@ Result<Handle<rd_kafka_event_t>> Admin::Impl::ask(rd_kafka_admin_op_t operation,
   return answer;
 }
 
-Result<std::vector<int64_t>> Admin::Impl::offsets_at(const std::string& topic, int32_t partitions,
-                                                     int64_t when) const {
-  // All partitions in one request a broker. librdkafka sends logical times as they are.
-  const PartitionList list(rd_kafka_topic_partition_list_new(partitions));
-  for (int32_t i = 0; i < partitions; ++i) {
-    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), i)->offset = when;
-  }
-  const std::string context = "offsets of topic " + topic;
-  const auto error =
-      rd_kafka_offsets_for_times(client.get(), list.get(), to_timeout(options.timeout));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(error, context));
-  std::vector<int64_t> offsets(static_cast<size_t>(partitions));
-  for (const auto& each : std::span(list->elems, static_cast<size_t>(list->cnt))) {
-    if (each.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return std::unexpected(
-          make_error(each.err, fmt::format("{} partition {}", context, each.partition)));
-    }
-    offsets[static_cast<size_t>(each.partition)] = each.offset;
-  }
-  return offsets;
-}
-
-Result<rd_kafka_t*> Admin::Impl::reader_of(const std::string& group) {
-  const std::lock_guard lock(mutex);
-  auto& reader = readers[group];
-  if (!reader) {
-    ASSIGN_OR_RETURN(auto conf, make_conf(config));
-    RETURN_IF_ERROR(set(*conf, "group.id", group));
-    RETURN_IF_ERROR(set(*conf, "allow.auto.create.topics", "false"));
-    RETURN_IF_ERROR(set_extra(*conf, config));
-    ASSIGN_OR_RETURN(reader, make_client(ClientType::kConsumer, std::move(conf), config));
-  }
-  return reader.get();
-}
-
 Admin::Admin(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Admin::~Admin() = default;
 
 Result<std::unique_ptr<Admin>> Admin::create(const ClientConfig& config, const Options& options) {
   auto impl = std::make_unique<Impl>(config, options);
-  ASSIGN_OR_RETURN(auto conf, make_conf(config));
-  RETURN_IF_ERROR(set(*conf, "allow.auto.create.topics", "false"));
-  RETURN_IF_ERROR(set_extra(*conf, config));
+  ASSIGN_OR_RETURN(auto conf, impl->producer_conf());
   ASSIGN_OR_RETURN(impl->client, make_client(ClientType::kProducer, std::move(conf), config));
   return std::unique_ptr<Admin>(new Admin(std::move(impl)));
 }
@@ -243,14 +161,14 @@ Result<void> Admin::check_reachable(milliseconds timeout) {
   return {};
 }
 
-Result<std::vector<std::string>> Admin::list_topics() {
+Result<TopicSizes> Admin::list_topics() {
   ASSIGN_OR_RETURN(const auto all, impl_->metadata(Impl::Topics::kAll, impl_->options.timeout));
-  std::vector<std::string> names;
+  TopicSizes topics;
   for (const auto& topic : topics_of(*all)) {
-    if (!std::string_view(topic.topic).starts_with("__")) names.emplace_back(topic.topic);
+    const std::string_view name = topic.topic;
+    if (!name.starts_with("__")) topics.emplace(name, topic.partition_cnt);
   }
-  std::ranges::sort(names);
-  return names;
+  return topics;
 }
 
 Result<std::optional<int32_t>> Admin::partition_count(const std::string& topic) {
@@ -330,58 +248,6 @@ Result<void> Admin::delete_topic(const std::string& topic) {
   size_t count = 0;
   const auto** const results =
       rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(answer.get()), &count);
-  return first_error(results, count, "deleting");
-}
-
-Result<std::vector<PartitionOffsets>> Admin::list_offsets(const std::string& topic) {
-  ASSIGN_OR_RETURN(const auto partitions, partition_count(topic));
-  if (!partitions) return std::unexpected(no_topic(topic));
-  // Begins first: neither ever moves back, so none can pass the end asked for after it.
-  ASSIGN_OR_RETURN(const auto begins,
-                   impl_->offsets_at(topic, *partitions, RD_KAFKA_OFFSET_BEGINNING));
-  ASSIGN_OR_RETURN(const auto ends, impl_->offsets_at(topic, *partitions, RD_KAFKA_OFFSET_END));
-  std::vector<PartitionOffsets> offsets;
-  for (int32_t i = 0; i < *partitions; ++i) {
-    offsets.push_back({.partition = Partition(i),
-                       .begin = Offset(begins[static_cast<size_t>(i)]),
-                       .end = Offset(ends[static_cast<size_t>(i)])});
-  }
-  return offsets;
-}
-
-Result<std::vector<TopicOffset>> Admin::group_offsets(const std::string& group,
-                                                      std::span<const TopicPartition> partitions) {
-  const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
-  for (const auto& [topic, partition] : partitions) {
-    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition.get());
-  }
-  ASSIGN_OR_RETURN(rd_kafka_t* const reader, impl_->reader_of(group));
-  const auto context = fmt::format("kafka: offsets of group {} at {}", group, impl_->brokers);
-  const auto error = rd_kafka_committed(reader, list.get(), to_timeout(impl_->options.timeout));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(error, context));
-  std::vector<TopicOffset> offsets;
-  for (const auto& each : std::span(list->elems, static_cast<size_t>(list->cnt))) {
-    if (each.err != RD_KAFKA_RESP_ERR_NO_ERROR)
-      return std::unexpected(make_error(each.err, context));
-    if (each.offset >= 0)
-      offsets.push_back({each.topic, Partition(each.partition), Offset(each.offset)});
-  }
-  std::ranges::sort(offsets);
-  return offsets;
-}
-
-Result<void> Admin::delete_group(const std::string& group) {
-  const DeleteGroupHandle request(rd_kafka_DeleteGroup_new(group.c_str()));
-  ASSIGN_OR_RETURN(
-      const auto answer,
-      impl_->ask(RD_KAFKA_ADMIN_OP_DELETEGROUPS, fmt::format("kafka: deleting group {}", group),
-                 [&](auto* client, auto* options, auto* queue) {
-                   auto* raw = request.get();
-                   rd_kafka_DeleteGroups(client, &raw, 1, options, queue);
-                 }));
-  size_t count = 0;
-  const auto** const results =
-      rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(answer.get()), &count);
   return first_error(results, count, "deleting");
 }
 

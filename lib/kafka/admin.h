@@ -29,6 +29,9 @@ struct TopicDescription {
   std::map<std::string, std::string> config;  // all settings in force, defaults included
 };
 
+// Topics, each with its number of partitions.
+using TopicSizes = std::map<std::string, int32_t>;
+
 // Where a partition begins and ends: `end` is the offset the next record will get.
 struct PartitionOffsets {
   Partition partition;
@@ -53,8 +56,8 @@ class Admin {
   // Errors: kUnavailable naming the brokers if none answers within `timeout`, kPermission.
   Result<void> check_reachable(std::chrono::milliseconds timeout);
 
-  // Names, sorted; without Kafka's own ("__…").
-  Result<std::vector<std::string>> list_topics();
+  // All, without Kafka's own ("__…"). A cluster of many topics answers with megabytes.
+  Result<TopicSizes> list_topics();
   // nullopt: there is no such topic.
   Result<std::optional<int32_t>> partition_count(const std::string& topic);
   // Errors: kNotFound naming the first topic that does not exist.
@@ -64,9 +67,19 @@ class Admin {
   // Errors: kNotFound.
   Result<void> delete_topic(const std::string& topic);
 
+  enum class Ends {
+    kCommitted,  // where a reader of committed records sees no more
+    kAll,        // behind what is in transactions that are not ended, too
+  };
   // Begin and end of each partition, in order of partition. Errors: kNotFound.
-  Result<std::vector<PartitionOffsets>> list_offsets(const std::string& topic);
-  // What the group committed of these partitions, sorted; without those it never committed.
+  Result<std::vector<PartitionOffsets>> list_offsets(const std::string& topic,
+                                                     Ends ends = Ends::kCommitted);
+  // The same of several at once, by topic. Errors: kNotFound if one of them, or a partition, does
+  // not exist.
+  Result<std::map<std::string, std::vector<PartitionOffsets>>> list_offsets(
+      const TopicSizes& topics, Ends ends = Ends::kCommitted);
+  // What the group committed of these partitions, with its notes, sorted; without those it never
+  // committed. It does not wait for transactions that are under way.
   Result<std::vector<TopicOffset>> group_offsets(const std::string& group,
                                                  std::span<const TopicPartition> partitions);
   // Errors: kNotFound, kConflict if it still has members.

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
+#include "lib/kafka/group_list.h"
 #include "lib/kafka/kafka_test_support.h"
 
 namespace searchsync::kafka {
@@ -31,7 +30,8 @@ TEST_P(AdminContract, SeesTopics) {
   const auto topic = cluster_.create_topic(3);
   const auto topics = admin_->list_topics();
   ASSERT_TRUE(topics) << topics.error().message;
-  EXPECT_TRUE(std::ranges::binary_search(*topics, topic));
+  ASSERT_TRUE(topics->contains(topic));
+  EXPECT_EQ(topics->at(topic), 3);
   EXPECT_EQ(admin_->partition_count(topic).value(), 3);
   EXPECT_EQ(admin_->partition_count("test.absent").value(), std::nullopt);
 }
@@ -55,6 +55,92 @@ TEST_P(AdminContract, ListsOffsets) {
   EXPECT_NE(absent.error().message.find("test.absent"), std::string::npos);
 }
 
+TEST_P(AdminContract, ListsOffsetsOfSeveralTopics) {
+  const auto two = cluster_.create_topic(2);
+  const auto one = cluster_.create_topic(1);
+  TestProducer producer(cluster_.config());
+  producer.send_numbers(two, 1, 4);
+  producer.send_numbers(one, 0, 7);
+  const auto offsets = admin_->list_offsets(TopicSizes{{two, 2}, {one, 1}});
+  ASSERT_TRUE(offsets) << offsets.error().message;
+  ASSERT_EQ(offsets->at(two).size(), 2u);
+  EXPECT_EQ(offsets->at(two)[0].end.get(), 0);
+  EXPECT_EQ(offsets->at(two)[1].end.get(), 4);
+  ASSERT_EQ(offsets->at(one).size(), 1u);
+  EXPECT_EQ(offsets->at(one)[0].end.get(), 7);
+}
+
+class AssignAll : public GroupListener {
+ public:
+  std::vector<StartOffset> on_assigned(std::span<const TopicPartition> partitions) override {
+    return std::vector<StartOffset>(partitions.size());
+  }
+  void on_revoked(std::span<const TopicPartition>) override {}
+  void on_lost(std::span<const TopicPartition>) override {}
+  void on_commit_failed(const Error& error) override { ADD_FAILURE() << error.message; }
+};
+
+// A member of the group that is assigned both partitions of the topic.
+std::unique_ptr<Consumer> join(const ClientConfig& config, const std::string& group,
+                               const std::string& topic, const Consumer::Options& options,
+                               GroupListener& listener) {
+  auto made = Consumer::join(config, group, options, listener);
+  EXPECT_TRUE(made && (*made)->subscribe({topic}));
+  EXPECT_TRUE(until([&] {
+    EXPECT_TRUE((*made)->poll(milliseconds(100), 10));
+    return (*made)->assignment().size() == 2;
+  }));
+  return std::move(*made);
+}
+
+// Fault model: of many groups, some's coordinator moves between two questions.
+TEST(Admin, GroupsCoordinatorsMayMove) {
+  constexpr int kNotCoordinator = 16;
+  constexpr int kLoading = 14;
+  testing::MockKafka cluster(2);
+  cluster.create_topic("letters", 2);
+  const auto admin = make_admin(cluster.config());
+  const std::vector<TopicPartition> both{{"letters", Partition(0)}, {"letters", Partition(1)}};
+  cluster.set_coordinator("readers", 1);
+  AssignAll listener;
+  const auto member = join(cluster.config(), "readers", "letters",
+                           {.session_timeout = milliseconds(5000)}, listener);
+  const std::vector<TopicOffset> offsets{{"letters", Partition(0), Offset(3), "a note"},
+                                         {"letters", Partition(1), Offset(0)}};
+  ASSERT_TRUE(member->commit(offsets, CommitMode::kSync));
+  EXPECT_EQ(admin->group_offsets("readers", both).value(), offsets);
+  for (const int broker : {2, 1, 2}) {
+    cluster.set_coordinator("readers", broker);
+    const auto seen = admin->group_offsets("readers", both);
+    ASSERT_TRUE(seen) << seen.error().message;
+    EXPECT_EQ(*seen, offsets);
+    EXPECT_TRUE(admin->group_offsets("others", both).value().empty());
+  }
+  cluster.fail_next(testing::MockKafka::Api::kOffsetFetch,
+                    {kNotCoordinator, kLoading, kNotCoordinator});
+  EXPECT_EQ(admin->group_offsets("readers", both).value(), offsets);
+  EXPECT_TRUE(admin->group_offsets("readers", {}).value().empty());
+}
+
+// Fault model: a group's coordinator is away for longer than a question waits, and comes back.
+TEST(Admin, AGroupsCoordinatorMayBeAwayForLong) {
+  testing::MockKafka cluster;
+  cluster.create_topic("letters", 1);
+  auto made = Admin::create(cluster.config(), {.timeout = milliseconds(500)});
+  ASSERT_TRUE(made) << made.error().message;
+  const std::vector<TopicPartition> one{{"letters", Partition(0)}};
+  const auto ask = [&] { return (*made)->group_offsets("readers", one); };
+  ASSERT_TRUE(until([&] { return ask().has_value(); }));
+  for (int i = 0; i < 3; ++i) {
+    cluster.stop_broker(1);
+    const auto unanswered = ask();
+    ASSERT_FALSE(unanswered);
+    EXPECT_TRUE(unanswered.error().retryable()) << unanswered.error().message;
+    cluster.start_broker(1);
+    ASSERT_TRUE(until([&] { return ask().has_value(); }));
+  }
+}
+
 TEST(Admin, UnreachableNamesTheBrokers) {
   ClientConfig config;
   config.bootstrap_servers = {"127.0.0.1:1"};
@@ -63,6 +149,9 @@ TEST(Admin, UnreachableNamesTheBrokers) {
   ASSERT_FALSE(reachable);
   EXPECT_TRUE(reachable.error().retryable());
   EXPECT_NE(reachable.error().message.find("127.0.0.1:1"), std::string::npos);
+  const auto groups = GroupList::create(config, milliseconds(300)).value()->find("");
+  ASSERT_FALSE(groups);
+  EXPECT_NE(groups.error().message.find("127.0.0.1:1"), std::string::npos);
 }
 
 // What the mock does not serve.
@@ -99,6 +188,9 @@ TEST_P(AdminOnRealBroker, TopicFromCreationToDeletion) {
   ASSERT_TRUE(admin_->delete_topic(name));
   EXPECT_TRUE(until([&] { return admin_->partition_count(name).value() == std::nullopt; }));
   EXPECT_EQ(admin_->delete_topic(name).error().code, ErrorCode::kNotFound);
+  const auto other = cluster_.create_topic(1);
+  EXPECT_EQ(admin_->list_offsets(TopicSizes{{name, 4}, {other, 1}}).error().code,
+            ErrorCode::kNotFound);
   EXPECT_EQ(admin_->describe_topics(std::span(&name, 1)).error().code, ErrorCode::kNotFound);
 }
 
@@ -110,16 +202,6 @@ TEST_P(AdminOnRealBroker, RefusedTopicSaysWhy) {
   EXPECT_NE(created.error().message.find("nonsense"), std::string::npos);
 }
 
-class AssignAll : public GroupListener {
- public:
-  std::vector<StartOffset> on_assigned(std::span<const TopicPartition> partitions) override {
-    return std::vector<StartOffset>(partitions.size());
-  }
-  void on_revoked(std::span<const TopicPartition>) override {}
-  void on_lost(std::span<const TopicPartition>) override {}
-  void on_commit_failed(const Error& error) override { ADD_FAILURE() << error.message; }
-};
-
 TEST_P(AdminOnRealBroker, GroupOffsets) {
   const auto topic = cluster_.create_topic(2);
   const auto group = cluster_.unique_name("group");
@@ -128,21 +210,19 @@ TEST_P(AdminOnRealBroker, GroupOffsets) {
   EXPECT_EQ(admin_->delete_group(group).error().code, ErrorCode::kNotFound);
 
   AssignAll listener;
-  auto consumer = Consumer::join(cluster_.config(), group, {}, listener);
-  ASSERT_TRUE(consumer && (*consumer)->subscribe({topic}));
-  ASSERT_TRUE(until([&] {
-    EXPECT_TRUE((*consumer)->poll(milliseconds(100), 10));
-    return (*consumer)->assignment().size() == 2;
-  }));
+  const auto consumer = join(cluster_.config(), group, topic, {}, listener);
   const std::vector<TopicOffset> offsets{{topic, Partition(0), Offset(0)},
                                          {topic, Partition(1), Offset(0)}};
-  const auto committed = (*consumer)->commit(offsets, CommitMode::kSync);
+  const auto committed = consumer->commit(offsets, CommitMode::kSync);
   ASSERT_TRUE(committed) << committed.error().message;
   EXPECT_EQ(admin_->group_offsets(group, both).value(), offsets);
   EXPECT_EQ(admin_->delete_group(group).error().code, ErrorCode::kConflict);
-  (*consumer)->close();
+  consumer->close();
+  const auto groups = GroupList::create(cluster_.config(), seconds(15)).value();
+  EXPECT_EQ(groups->find(group).value(), std::vector{group}) << "it has no members now";
   const auto deleted = admin_->delete_group(group);
   EXPECT_TRUE(deleted) << deleted.error().message;
+  EXPECT_TRUE(groups->find(group).value().empty());
   EXPECT_TRUE(admin_->group_offsets(group, both).value().empty());
 }
 

@@ -11,6 +11,9 @@ namespace searchsync::kafka {
 
 // Building of librdkafka's configuration and clients. Internal to this folder.
 
+// The group of clients that need one and join none; nothing is ever committed to it.
+inline constexpr const char* kReaderGroup = "searchsync.reader";
+
 enum class ClientType { kProducer, kConsumer };
 
 // The properties all clients share, and our log as the place for librdkafka's lines.

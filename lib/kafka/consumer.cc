@@ -106,7 +106,7 @@ Result<std::unique_ptr<Consumer>> Consumer::reader(const ClientConfig& config,
                                                    const Options& options) {
   // librdkafka assigns partitions only to consumers with a group; this one is never joined and
   // never committed to.
-  return create(config, "searchsync.reader", options, nullptr);
+  return create(config, kReaderGroup, options, nullptr);
 }
 
 Result<void> Consumer::subscribe(const std::vector<std::string>& topics) {
@@ -232,11 +232,29 @@ Result<Watermarks> Consumer::watermarks(const TopicPartition& partition,
   return Watermarks{.low = Offset(low), .high = Offset(high)};
 }
 
+Result<std::optional<Offset>> Consumer::offset_at(const TopicPartition& partition, int64_t time_ms,
+                                                  std::chrono::milliseconds timeout) {
+  const TopicOffset wanted{partition.topic, partition.partition, Offset(time_ms)};
+  const auto list = to_list(std::span(&wanted, 1));
+  const auto error =
+      rd_kafka_offsets_for_times(impl_->client.get(), list.get(), to_timeout(timeout));
+  const auto context = "offset by time of " + to_string(partition);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(error, context));
+  RETURN_IF_ERROR(first_error(*list, "offset by time of"));
+  const int64_t offset = list->elems[0].offset;
+  return offset >= 0 ? std::optional(Offset(offset)) : std::nullopt;
+}
+
+GroupMetadata Consumer::group_metadata() const {
+  CHECK(impl_->listener, "a reader is in no group");
+  return GroupMetadata(rd_kafka_consumer_group_metadata(impl_->client.get()));
+}
+
 std::optional<Offset> Consumer::fetched_end(const TopicPartition& partition) const {
   int64_t low = 0;
   int64_t high = 0;
-  const auto error = rd_kafka_get_watermark_offsets(
-      impl_->client.get(), partition.topic.c_str(), partition.partition.get(), &low, &high);
+  const auto error = rd_kafka_get_watermark_offsets(impl_->client.get(), partition.topic.c_str(),
+                                                    partition.partition.get(), &low, &high);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0) return std::nullopt;
   return Offset(high);
 }

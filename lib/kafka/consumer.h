@@ -11,6 +11,7 @@
 #include "lib/base/error.h"
 #include "lib/base/named.h"
 #include "lib/kafka/client.h"
+#include "lib/kafka/handle.h"
 #include "lib/kafka/poll_batch.h"
 #include "lib/kafka/topic.h"
 
@@ -138,6 +139,14 @@ class Consumer {
   // Asks the partition's leader.
   Result<Watermarks> watermarks(const TopicPartition& partition, std::chrono::milliseconds timeout);
 
+  // The first offset whose record is not older than `time_ms`, milliseconds since 1970; nothing:
+  // all are older.
+  Result<std::optional<Offset>> offset_at(const TopicPartition& partition, int64_t time_ms,
+                                          std::chrono::milliseconds timeout);
+
+  // For Producer::commit_transaction(). Only of a member.
+  GroupMetadata group_metadata() const;
+
   // The end of a partition that is read, as the newest fetch of it said: it may be further by now.
   // Asks nobody. Nothing before the first fetch.
   std::optional<Offset> fetched_end(const TopicPartition& partition) const;
@@ -149,7 +158,8 @@ class Consumer {
   Result<void> resume(std::span<const TopicPartition> partitions);
 
   // The next record delivered of that partition is at `to` or after. Errors: kNotFound if the
-  // partition is not ours.
+  // partition is not ours. Not of one that started at beginning() or end() just now: librdkafka may
+  // still be asking where that is, and its answer undoes the seek.
   Result<void> seek(const TopicOffset& to, std::chrono::milliseconds timeout);
 
   // What is ours now, sorted.

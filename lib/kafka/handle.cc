@@ -33,5 +33,10 @@ void Destroy<rd_kafka_topic_partition_list_s>::operator()(
     rd_kafka_topic_partition_list_s* object) const {
   rd_kafka_topic_partition_list_destroy(object);
 }
+template <>
+void Destroy<rd_kafka_consumer_group_metadata_s>::operator()(
+    rd_kafka_consumer_group_metadata_s* object) const {
+  rd_kafka_consumer_group_metadata_destroy(object);
+}
 
 }  // namespace searchsync::kafka

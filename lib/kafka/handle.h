@@ -10,6 +10,7 @@ struct rd_kafka_queue_s;
 struct rd_kafka_op_s;  // behind rd_kafka_event_t
 struct rd_kafka_topic_s;
 struct rd_kafka_topic_partition_list_s;
+struct rd_kafka_consumer_group_metadata_s;
 
 namespace searchsync::kafka {
 
@@ -37,5 +38,11 @@ void Destroy<rd_kafka_topic_s>::operator()(rd_kafka_topic_s* object) const;
 template <>
 void Destroy<rd_kafka_topic_partition_list_s>::operator()(
     rd_kafka_topic_partition_list_s* object) const;
+template <>
+void Destroy<rd_kafka_consumer_group_metadata_s>::operator()(
+    rd_kafka_consumer_group_metadata_s* object) const;
+
+// A consumer's membership of its group, as it is at one moment.
+using GroupMetadata = Handle<rd_kafka_consumer_group_metadata_s>;
 
 }  // namespace searchsync::kafka

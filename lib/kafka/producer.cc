@@ -4,21 +4,15 @@
 #include <librdkafka/rdkafka.h>
 
 #include <array>
-#include <unordered_map>
-#include <vector>
 
 #include "lib/base/check.h"
 #include "lib/kafka/conf.h"
 #include "lib/kafka/errors.h"
+#include "lib/kafka/producer_impl.h"
 #include "lib/kafka/topic.h"
 
 namespace searchsync::kafka {
 namespace {
-
-struct StringHash {
-  using is_transparent = void;
-  size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-};
 
 const char* name_of(Producer::Compression compression) {
   switch (compression) {
@@ -52,39 +46,6 @@ void* pointer_of(uint64_t token) {
 
 }  // namespace
 
-struct Producer::Impl {
-  Impl(std::string brokers_in, DeliveryHandler handler_in)
-      : brokers(std::move(brokers_in)), handler(std::move(handler_in)) {}
-
-  rd_kafka_topic_t* topic(std::string_view name);
-  rd_kafka_resp_err_t send_with_headers(rd_kafka_topic_t* to, Partition partition,
-                                        std::optional<std::string_view> key,
-                                        std::optional<std::string_view> value,
-                                        std::span<const Header> headers, uint64_t token);
-  std::optional<Error> fatal_error() const;
-  Error send_error(rd_kafka_resp_err_t error, std::string_view topic_name, Partition partition);
-  void on_delivery(const rd_kafka_message_t& message);
-
-  static void delivery_callback(rd_kafka_t*, const rd_kafka_message_t* message, void* self) {
-    static_cast<Impl*>(self)->on_delivery(*message);
-  }
-  static void error_callback(rd_kafka_t*, int error, const char* reason, void* self) {
-    auto& impl = *static_cast<Impl*>(self);
-    impl.connection_error = make_error(error, "kafka at " + impl.brokers, reason);
-  }
-
-  const std::string brokers;
-  const DeliveryHandler handler;
-
-  Handle<rd_kafka_t> client;
-  std::unordered_map<std::string, Handle<rd_kafka_topic_t>, StringHash, std::equal_to<>> topics;
-  std::optional<Error> connection_error;
-  std::vector<rd_kafka_vu_t> arguments;   // reused, so that headers cost no allocation of ours
-  std::vector<std::string> header_names;  // reused: librdkafka wants them to end in a zero
-  size_t accepted = 0;
-  size_t delivered = 0;
-};
-
 rd_kafka_topic_t* Producer::Impl::topic(std::string_view name) {
   const auto found = topics.find(name);
   if (found != topics.end()) return found->second.get();
@@ -94,13 +55,14 @@ rd_kafka_topic_t* Producer::Impl::topic(std::string_view name) {
   return topics.emplace(key, std::move(handle)).first->second.get();
 }
 
-rd_kafka_resp_err_t Producer::Impl::send_with_headers(rd_kafka_topic_t* to, Partition partition,
-                                                      std::optional<std::string_view> key,
-                                                      std::optional<std::string_view> value,
-                                                      std::span<const Header> headers,
-                                                      uint64_t token) {
+int Producer::Impl::send_with_headers(rd_kafka_topic_t* to, Partition partition,
+                                      std::optional<std::string_view> key,
+                                      std::optional<std::string_view> value,
+                                      std::span<const Header> headers, uint64_t token) {
+  // Reused, so that headers cost no allocation of ours.
+  thread_local std::vector<rd_kafka_vu_t> arguments;
   arguments.clear();
-  const auto add = [this](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
+  const auto add = [](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
     auto& argument = arguments.emplace_back();
     argument.vtype = type;
     return argument;
@@ -136,8 +98,7 @@ std::optional<Error> Producer::Impl::fatal_error() const {
                            brokers, reason.data())};
 }
 
-Error Producer::Impl::send_error(rd_kafka_resp_err_t error, std::string_view topic_name,
-                                 Partition partition) {
+Error Producer::Impl::send_error(int error, std::string_view topic_name, Partition partition) {
   if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
     return {ErrorCode::kLimit, "kafka producer: the queue is full; poll, then send again"};
   }
@@ -187,10 +148,21 @@ Result<std::unique_ptr<Producer>> Producer::create(const ClientConfig& config,
   RETURN_IF_ERROR(put("queue.buffering.max.kbytes", std::to_string(options.queue_bytes_max >> 10)));
   RETURN_IF_ERROR(put("queue.buffering.max.messages", std::to_string(options.queue_messages_max)));
   RETURN_IF_ERROR(put("delivery.timeout.ms", std::to_string(options.delivery_timeout.count())));
+  if (!options.transactional_id.empty()) {
+    RETURN_IF_ERROR(put("transactional.id", options.transactional_id));
+    RETURN_IF_ERROR(
+        put("transaction.timeout.ms", std::to_string(options.transaction_timeout.count())));
+  }
   RETURN_IF_ERROR(set_extra(*conf, config));
   rd_kafka_conf_set_opaque(conf.get(), impl.get());
-  rd_kafka_conf_set_dr_msg_cb(conf.get(), Impl::delivery_callback);
-  rd_kafka_conf_set_error_cb(conf.get(), Impl::error_callback);
+  rd_kafka_conf_set_dr_msg_cb(conf.get(),
+                              [](rd_kafka_t*, const rd_kafka_message_t* message, void* self) {
+                                static_cast<Impl*>(self)->on_delivery(*message);
+                              });
+  rd_kafka_conf_set_error_cb(conf.get(), [](rd_kafka_t*, int code, const char* reason, void* self) {
+    auto& its = *static_cast<Impl*>(self);
+    its.connection_error = make_error(code, "kafka at " + its.brokers, reason);
+  });
   ASSIGN_OR_RETURN(impl->client, make_client(ClientType::kProducer, std::move(conf), config));
   return std::unique_ptr<Producer>(new Producer(std::move(impl)));
 }
@@ -203,7 +175,7 @@ Result<void> Producer::send(std::string_view topic, Partition partition,
                             uint64_t token) {
   rd_kafka_topic_t* const to = impl_->topic(topic);
   if (!to) return std::unexpected(impl_->send_error(rd_kafka_last_error(), topic, partition));
-  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  int error = RD_KAFKA_RESP_ERR_NO_ERROR;
   if (!headers.empty()) {
     error = impl_->send_with_headers(to, partition, key, value, headers, token);
   } else if (rd_kafka_produce(to, partition.get(), RD_KAFKA_MSG_F_COPY, pointer_of(value),

@@ -12,6 +12,8 @@
 #include "lib/base/error.h"
 #include "lib/base/named.h"
 #include "lib/kafka/client.h"
+#include "lib/kafka/handle.h"
+#include "lib/kafka/topic.h"
 
 namespace searchsync::kafka {
 
@@ -53,6 +55,11 @@ class Producer {
     Compression compression = Compression::kLz4;
     // After this long without an acknowledgement a message fails with kTimeout.
     std::chrono::milliseconds delivery_timeout{120'000};
+    // Given: it writes in transactions only. Of two producers of one id the later one fences the
+    // other, and ends what it has left open.
+    std::string transactional_id = "";
+    // After which the broker aborts one that is not ended. At least delivery_timeout.
+    std::chrono::milliseconds transaction_timeout{120'000};
   };
 
   using DeliveryHandler = std::function<void(const Delivery&)>;
@@ -79,6 +86,23 @@ class Producer {
 
   // Sends what lingers and waits until nothing is in flight. Errors: kTimeout.
   Result<void> flush(std::chrono::milliseconds timeout);
+
+  // Transactions, with Options::transactional_id. initialize_transactions() comes first, once: it
+  // waits until whatever an earlier producer of the id has begun is ended. Then send() is for use
+  // between begin_transaction() and one of the other two, which hand over deliveries as flush()
+  // does.
+  //
+  // Errors: kTimeout, kUnavailable, kPermission, kFenced, kUnsupported.
+  Result<void> initialize_transactions(std::chrono::milliseconds timeout);
+  Result<void> begin_transaction();
+  // Commits what was sent, and these offsets of the group as of group_metadata(), or neither.
+  //
+  // Errors: kFenced: nobody knows whether it was committed, until a new Producer of the same id is
+  // initialized. Any other: nothing of it was, and another may begin. That the group has given
+  // a partition to another member is one of those.
+  Result<void> commit_transaction(std::span<const TopicOffset> offsets, const GroupMetadata& group);
+  // Errors: kFenced: build a new Producer.
+  Result<void> abort_transaction();
 
   // Messages accepted whose Delivery has not been handed over yet.
   size_t in_flight() const;

@@ -179,8 +179,7 @@ TEST(Producer, SaysThatIdempotenceIsNotAllowed) {
   cluster.create_topic("t", 1);
   constexpr int kClusterAuthorizationFailed = 31;
   cluster.fail_next(testing::MockKafka::Api::kInitProducerId, {kClusterAuthorizationFailed});
-  TestProducer producer(cluster.config());
-  producer.send("t", 0, "k", "v");
+  TestProducer producer(cluster.config());  // asks for its id by itself
   ASSERT_TRUE(until([&] {
     producer.producer->poll(milliseconds(100));
     return producer.producer->fatal_error().has_value();

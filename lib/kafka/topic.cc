@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 #include <librdkafka/rdkafka.h>
 
+#include <cstring>
+
 #include "lib/kafka/partition_list.h"
 
 namespace searchsync::kafka {
@@ -22,8 +24,12 @@ PartitionList to_list(std::span<const TopicPartition> partitions) {
 PartitionList to_list(std::span<const TopicOffset> offsets) {
   PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
   for (const auto& each : offsets) {
-    rd_kafka_topic_partition_list_add(list.get(), each.topic.c_str(), each.partition.get())
-        ->offset = each.offset.get();
+    auto* const added =
+        rd_kafka_topic_partition_list_add(list.get(), each.topic.c_str(), each.partition.get());
+    added->offset = each.offset.get();
+    if (each.note.empty()) continue;
+    added->metadata = strdup(each.note.c_str());  // the list frees it
+    added->metadata_size = each.note.size();
   }
   return list;
 }

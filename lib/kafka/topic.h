@@ -14,11 +14,12 @@ struct TopicPartition {
 };
 
 // A place in a partition. As something to commit it is the next offset to read: one past the last
-// record that is done.
+// record that is done, and may have a note, which Kafka keeps with it.
 struct TopicOffset {
   std::string topic;
   Partition partition;
   Offset offset;
+  std::string note = {};
   friend auto operator<=>(const TopicOffset&, const TopicOffset&) = default;
 };
 

@@ -86,7 +86,6 @@ struct Registry::Impl {
     std::string help;
     std::vector<std::string> label_names;
     std::vector<double> buckets;
-    std::map<prometheus::Labels, void*> metrics;
   };
 
   // The metric of that name and labels, made if it is not there yet.
@@ -123,18 +122,15 @@ T& Registry::Impl::get(Builder builder, std::string_view name, std::string_view 
                 .emplace(name, Known{.family = &family,
                                      .help = std::string(help),
                                      .label_names = label_names,
-                                     .buckets = buckets,
-                                     .metrics = {}})
+                                     .buckets = buckets})
                 .first;
   }
-  auto& [family, known_help, known_names, known_buckets, metrics] = found->second;
+  auto& [family, known_help, known_names, known_buckets] = found->second;
   auto* const* const own_family = std::get_if<prometheus::Family<T>*>(&family);
   CHECK(own_family, "metric {} has another type", name);
   CHECK(known_help == help && known_names == label_names && known_buckets == buckets,
         "metric {} has another help text, other labels or other buckets", name);
-  auto& metric = metrics[own];
-  if (!metric) metric = &(*own_family)->Add(own, arguments...);
-  return *static_cast<T*>(metric);
+  return (*own_family)->Add(own, arguments...);  // or the one that is there
 }
 
 Registry::Registry() : impl_(std::make_unique<Impl>()) {}
@@ -164,9 +160,8 @@ void Registry::remove_gauge(std::string_view name, const Labels& labels) {
   auto* const* const family =
       std::get_if<prometheus::Family<prometheus::Gauge>*>(&found->second.family);
   CHECK(family, "metric {} is no gauge", name);
-  const auto metric =
-      found->second.metrics.extract(prometheus::Labels(labels.begin(), labels.end()));
-  if (metric) (*family)->Remove(static_cast<prometheus::Gauge*>(metric.mapped()));
+  const prometheus::Labels own(labels.begin(), labels.end());
+  if ((*family)->Has(own)) (*family)->Remove(&(*family)->Add(own));
 }
 
 std::string Registry::render() const {

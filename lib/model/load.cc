@@ -71,6 +71,7 @@ class Loader {
     std::sort(loaded_.resources.indices.begin(), loaded_.resources.indices.end(), order);
     std::sort(loaded_.resources.bindings.begin(), loaded_.resources.bindings.end(), order);
     append(validate(loaded_.resources, loaded_.origins));
+    append(validate_relations(loaded_.resources, loaded_.origins));
     sort(loaded_.faults);
     return std::move(loaded_);
   }

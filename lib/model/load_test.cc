@@ -9,9 +9,21 @@
 #include <vector>
 
 #include "lib/model/example_resources.h"
+#include "lib/model/pipeline.h"
 
 namespace searchsync::model {
 namespace {
+
+// An API server sorts them: the index must be called the same there, and in a folder.
+TEST(Load, NamesDoNotDependOnTheOrderOfKeys) {
+  const auto name = [](const std::vector<NamedText>& texts) {
+    const auto all = load_texts(texts).resources;
+    return generation_index_name(all.indices.at(0), all.bindings).get();
+  };
+  EXPECT_EQ(name(example_texts()),
+            name(spoiled("index.yaml", "      testName: {type: keyword}\n      bugId: {type: long}",
+                         "      bugId: {type: long}\n      testName: {type: keyword}")));
+}
 
 TEST(Load, ReadsTheExample) {
   const Loaded loaded = load_texts(example_texts());
@@ -22,12 +34,12 @@ TEST(Load, ReadsTheExample) {
   EXPECT_EQ(index.index_name, "test-runs");
   EXPECT_EQ(index.elasticsearch.urls, std::vector<std::string>{"http://es:9200"});
   EXPECT_EQ(index.reindex, ReindexSpec{});
-  EXPECT_TRUE(index.mappings.text.starts_with(R"({"dynamic":"strict","properties":{"testName")"));
+  EXPECT_TRUE(index.mappings.text.starts_with(R"({"dynamic":"strict","properties":{"bug":)"));
 
   const SourceBinding& root = loaded.resources.bindings[0];
   EXPECT_EQ(root.metadata, (ObjectMeta{"run", "default"}));
   EXPECT_EQ(std::get<PostgresSource>(root.spec.source),
-            (PostgresSource{{"run-db"}, "public.runs", "run-db"}));
+            (PostgresSource{{"run-db"}, "public.runs", "capture.default.run-db"}));
   EXPECT_EQ(root.spec.fields[1], (FieldMapping{"details", "raw.details", FieldType::kJson}));
 
   const SourceBinding& lookup = loaded.resources.bindings[1];
@@ -154,6 +166,37 @@ TEST(Load, SaysWhatIsIllTypedInAnIndex) {
        {"index.yaml:10:13: " + index +
         "spec.settings: expected an object, found the string \"analysis\""}},
   });
+}
+
+TEST(Load, ReadsCommands) {
+  const auto load = [](const std::string& functions) {
+    return load_texts(spoiled("index.yaml", "  mappings:",
+                              "  query: {commands: {secretRef: {name: db}, functions: [" +
+                                  functions + "]}}\n  mappings:"));
+  };
+  const Loaded loaded =
+      load("{name: add, function: shop.Add_it, arguments: [{name: id, type: Integer}]}");
+  EXPECT_EQ(to_string(loaded.faults), "");
+  const CommandSpec& command = loaded.resources.indices.at(0).spec.query.commands->functions.at(0);
+  EXPECT_EQ(command.function, "shop.Add_it");
+  EXPECT_EQ(command.returns, CommandResult::kOne);
+  EXPECT_EQ(command.arguments.at(0), (ArgumentSpec{"id", ArgumentType::kInteger}));
+  for (const char* wrong : {
+           "",
+           "{name: add}",
+           "{function: shop.add}",
+           "{name: add, function: add}",
+           "{name: add, function: a.b.c}",
+           "{name: add, function: 'shop.add()'}",
+           "{name: add, function: 'shop.\"add\"'}",
+           "{name: 'a/b', function: shop.add}",
+           "{name: add, function: shop.add, arguments: [{name: 'a) --'}]}",
+           "{name: add, function: shop.add, arguments: [{name: a, type: Json, list: true}]}",
+           "{name: add, function: shop.add, arguments: [{name: a}, {name: a}]}",
+           "{name: add, function: shop.add}, {name: add, function: shop.add2}",
+       }) {
+    EXPECT_EQ(load(wrong).faults.size(), 1U) << wrong;
+  }
 }
 
 TEST(Load, SaysWhatIsWrongWithDurations) {

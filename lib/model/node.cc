@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "lib/base/utf8.h"
+
 namespace searchsync::model {
 namespace {
 
@@ -96,13 +98,9 @@ void append(std::string& out, const Node& node, Keys keys) {
 std::string quoted(const std::string& text) {
   constexpr size_t kShown = 60;
   std::string out;
-  size_t end = std::min(text.size(), kShown);
-  // Not in the middle of a character.
-  while (end < text.size() && end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) {
-    --end;
-  }
-  append_string(out, std::string_view(text).substr(0, end));
-  if (end < text.size()) out += "…";
+  const std::string_view shown = cut_utf8(text, kShown);
+  append_string(out, shown);
+  if (shown.size() < text.size()) out += "…";
   return out;
 }
 

@@ -12,6 +12,7 @@
 #include "lib/base/check.h"
 #include "lib/base/hash.h"
 #include "lib/base/overloaded.h"
+#include "lib/model/retention.h"
 
 namespace searchsync::model {
 namespace {
@@ -73,7 +74,7 @@ class Compiler {
  public:
   explicit Compiler(std::span<const SourceBinding> bindings) : sources_(sorted(bindings)) {}
 
-  Result<Pipeline> compile() {
+  Result<Pipeline> compile(const std::optional<PartitioningSpec>& partitioning) {
     RETURN_IF_ERROR(number_bindings());
     for (const auto* source : sources_) RETURN_IF_ERROR(connect(*source));
     pipeline_.levels.resize(pipeline_.bindings.size());
@@ -81,6 +82,7 @@ class Compiler {
       if (pipeline_.bindings[id].kind != BindingKind::kLookup) build_level(id);
     }
     add_arrays();
+    if (partitioning) RETURN_IF_ERROR(partition(*partitioning));
     return std::move(pipeline_);
   }
 
@@ -204,6 +206,30 @@ class Compiler {
     }
   }
 
+  // Of a field that the root's own row fills.
+  Result<Slot> root_slot(const std::string& field) {
+    for (const auto& mapping : sources_[pipeline_.root]->spec.fields) {
+      if (mapping.to != field) continue;
+      return slot_of(pipeline_.bindings[pipeline_.root], mapping.from, mapping.type);
+    }
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("partitioning: `{}` is no field of the root binding", field));
+  }
+
+  Result<void> partition(const PartitioningSpec& spec) {
+    ASSIGN_OR_RETURN(const Slot time, root_slot(spec.field));
+    PartitionPlan plan{.every = spec.every,
+                       .time = time,
+                       .routing = {},
+                       .retain = spec.retain,
+                       .ahead = spec.ahead};
+    if (spec.routing) {
+      ASSIGN_OR_RETURN(plan.routing, root_slot(*spec.routing));
+    }
+    pipeline_.partitioning = plan;
+    return {};
+  }
+
   const std::vector<const SourceBinding*> sources_;
   std::map<std::string, BindingId> ids_;
   Pipeline pipeline_;
@@ -228,11 +254,10 @@ std::string describe(const Relation& relation) {
 std::string describe_topology(const SearchIndex& index, std::span<const SourceBinding> bindings) {
   std::string text = fmt::format("partitions {}\n", index.spec.workers.partitions);
   for (const auto* b : sorted(bindings)) {
-    const auto* kafka = std::get_if<KafkaSource>(&b->spec.source);
-    text += fmt::format(
-        "{} topic {} format {} key {} {}\n", b->metadata.name, source_topic(b->spec.source),
-        kafka != nullptr && kafka->format == RecordFormat::kJson ? "json" : "debezium",
-        fmt::join(b->spec.key, ","), describe(b->spec.relation));
+    const bool json = row_format(*b) == RecordFormat::kJson;
+    text += fmt::format("{} topic {} format {} key {} {}\n", b->metadata.name, row_topic(*b),
+                        json ? "json" : "debezium", fmt::join(b->spec.key, ","),
+                        describe(b->spec.relation));
   }
   return text;
 }
@@ -263,25 +288,114 @@ std::string describe_shape(std::span<const SourceBinding> bindings) {
   return text;
 }
 
+// Of the root's row, what a field is made of.
+std::string describe_source(const std::string& field, std::span<const SourceBinding> bindings) {
+  for (const auto& b : bindings) {
+    if (!std::holds_alternative<RootRelation>(b.spec.relation)) continue;
+    for (const auto& mapping : b.spec.fields) {
+      if (mapping.to == field) {
+        return fmt::format("{} of {} as {}", field, mapping.from, static_cast<int>(mapping.type));
+      }
+    }
+  }
+  return field;
+}
+
+// How long partitions are kept changes in place. How far ahead they may be does not: were that less
+// than before, nobody would look after what is further ahead.
+std::string describe_partitioning(const std::optional<PartitioningSpec>& spec,
+                                  std::span<const SourceBinding> bindings) {
+  if (!spec) return "";
+  return fmt::format("partitioned by {} every {} routed by {} ahead {}\n",
+                     describe_source(spec->field, bindings), static_cast<int>(spec->every),
+                     spec->routing ? describe_source(*spec->routing, bindings) : "",
+                     spec->ahead.count());
+}
+
 std::string prefix(const SearchIndex& index) {
   return fmt::format("searchsync.{}.{}", index.metadata.namespace_, index.metadata.name);
+}
+
+std::string describe(std::optional<int64_t> bound) {
+  return bound ? std::to_string(*bound) : "any";
+}
+
+// All that decides the content of a table, given the events.
+std::string describe(const AggregateSpec& aggregate) {
+  std::string text = fmt::format("revision {}\n", aggregate.revision);
+  for (const auto& column : aggregate.columns) {
+    // As lists, which quote what is in them.
+    const std::vector<std::string> names{column.name, column.column.value_or(""),
+                                         column.by.value_or("")};
+    text += fmt::format("column {} {}", names, static_cast<int>(column.compute));
+    for (const auto& condition : column.where) {
+      text += fmt::format(" where {} {}", std::vector{condition.column}, condition.values);
+    }
+    text += '\n';
+  }
+  for (const auto& column : aggregate.derived) {
+    text += fmt::format("derived {}\n", std::vector{column.name, column.otherwise});
+    for (const auto& rule : column.rules) {
+      text += fmt::format("rule {}{} when", std::vector{rule.value}, rule.sticks ? " sticks" : "");
+      for (const auto& condition : rule.when) {
+        text += fmt::format(" {} {}..{}", std::vector{condition.column},
+                            describe(condition.minimum), describe(condition.maximum));
+      }
+      text += '\n';
+    }
+  }
+  if (aggregate.dedupe) {
+    text += fmt::format("dedupe by {} window {}\n", aggregate.dedupe->by,
+                        aggregate.dedupe->window.count());
+  }
+  return text;
 }
 
 }  // namespace
 
 Result<Pipeline> compile(const SearchIndex& index, std::span<const SourceBinding> bindings) {
-  auto pipeline = Compiler(bindings).compile();
+  auto pipeline = Compiler(bindings).compile(index.spec.partitioning);
   if (!pipeline) return fail(pipeline.error(), "SearchIndex " + index.metadata.name);
   return pipeline;
 }
 
 std::string source_topic(const Source& source) {
-  if (const auto* postgres = std::get_if<PostgresSource>(&source)) {
-    const auto& topic_prefix =
-        postgres->topic_prefix.empty() ? postgres->secret_ref.name : postgres->topic_prefix;
-    return topic_prefix + "." + postgres->table;
-  }
-  return std::get<KafkaSource>(source).topic;
+  return std::visit(Overloaded{[](const PostgresSource& postgres) {
+                                 const auto& prefix = postgres.topic_prefix;
+                                 return (prefix.empty() ? postgres.secret_ref.name : prefix) + "." +
+                                        postgres.table;
+                               },
+                               [](const KafkaSource& kafka) { return kafka.topic; },
+                               [](const HttpSource& http) { return http.topic.name; }},
+                    source);
+}
+
+std::string row_topic(const SourceBinding& binding) {
+  const auto& [metadata, spec] = binding;
+  if (!spec.aggregate) return source_topic(spec.source);
+  const auto definition = fmt::format("events {}\nkey {}\n{}", source_topic(spec.source),
+                                      fmt::join(spec.key, ","), describe(*spec.aggregate));
+  return fmt::format("searchsync.{}.{}.table-{}-{}", metadata.namespace_, spec.index_ref,
+                     metadata.name, stable_hash_hex(definition, 8));
+}
+
+RecordFormat record_format(const Source& source) {
+  return std::visit(Overloaded{[](const PostgresSource&) { return RecordFormat::kDebezium; },
+                               [](const KafkaSource& kafka) { return kafka.format; },
+                               [](const HttpSource&) { return RecordFormat::kJson; }},
+                    source);
+}
+
+RecordFormat row_format(const SourceBinding& binding) {
+  return binding.spec.aggregate ? RecordFormat::kJson : record_format(binding.spec.source);
+}
+
+std::string aggregate_group(const std::string& table) {
+  return table + ".aggregate";
+}
+
+std::string table_prefix(const SearchIndex& index) {
+  return prefix(index) + ".table-";
 }
 
 std::string topology_hash(const SearchIndex& index, std::span<const SourceBinding> bindings) {
@@ -289,11 +403,21 @@ std::string topology_hash(const SearchIndex& index, std::span<const SourceBindin
 }
 
 std::string generation_hash(const SearchIndex& index, std::span<const SourceBinding> bindings) {
+  const auto revision = index.spec.reindex.revision;
   return stable_hash_hex(
-      fmt::format("{}{}shards {}\nmappings {}\nsettings {}\n", describe_topology(index, bindings),
-                  describe_shape(bindings), index.spec.shards, index.spec.mappings.text,
-                  index.spec.settings ? index.spec.settings->text : ""),
+      fmt::format("{}{}shards {}\nmappings {}\nsettings {}\n{}{}",
+                  describe_topology(index, bindings), describe_shape(bindings), index.spec.shards,
+                  index.spec.mappings.text, index.spec.settings ? index.spec.settings->text : "",
+                  revision == 0 ? "" : fmt::format("revision {}\n", revision),
+                  describe_partitioning(index.spec.partitioning, bindings)),
       8);
+}
+
+std::string time_source(const SearchIndex& index, std::span<const SourceBinding> bindings) {
+  const auto& spec = index.spec.partitioning;
+  return spec ? fmt::format("{} every {}", describe_source(spec->field, bindings),
+                            static_cast<int>(spec->every))
+              : "";
 }
 
 std::string document_log_name(const SearchIndex& index, std::span<const SourceBinding> bindings) {

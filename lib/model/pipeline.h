@@ -5,7 +5,9 @@
 // follow from them: a change of topology is another document log, a change of shape another index
 // generation.
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,6 +21,14 @@ namespace searchsync::model {
 // A binding's place in Pipeline::bindings, which are sorted by name: stable within a topology.
 using BindingId = uint8_t;
 inline constexpr size_t kBindingsMax = 200;
+// For so long after a Lead record the workers of another generation apply nothing newer: meanwhile
+// readers can be led over without seeing anything older.
+inline constexpr std::chrono::milliseconds kYield{10'000};
+// index.gc_deletes of our indices: the engine keeps the versions of deleted documents this long.
+// While it does, a late write of an older version is refused; afterwards it would bring the
+// document back. The default of 60 s is less than a paused process or a long garbage collection; an
+// hour exceeds every bulk request's deadline.
+inline constexpr std::chrono::hours kGcDeletes{1};
 // A place in the tuple of columns that is kept of a row.
 using Slot = uint16_t;
 
@@ -89,10 +99,20 @@ struct Level {
   ObjectLayout layout;
 };
 
+// By what documents are spread over indices: slots of the root's row.
+struct PartitionPlan {
+  Every every = Every::kDay;
+  Slot time = 0;
+  std::optional<Slot> routing;
+  std::chrono::seconds retain{0};
+  std::chrono::seconds ahead{0};
+};
+
 struct Pipeline {
   std::vector<BindingPlan> bindings;  // sorted by name
   std::vector<Level> levels;          // by BindingId; of the root, of children and of links
   BindingId root = 0;
+  std::optional<PartitionPlan> partitioning;
 
   const BindingPlan& binding(BindingId id) const { return bindings[id]; }
 };
@@ -100,8 +120,19 @@ struct Pipeline {
 // Compiles resources that validate() has accepted. Errors: kInvalidArgument where it has not.
 Result<Pipeline> compile(const SearchIndex& index, std::span<const SourceBinding> bindings);
 
-// What a binding reads, as a topic.
+// Where a binding's changes or events come from.
 std::string source_topic(const Source& source);
+// Of the records in it.
+RecordFormat record_format(const Source& source);
+// Where its rows are: of events that are aggregated, the table that is made of them; else, the
+// same.
+std::string row_topic(const SourceBinding& binding);
+// Of the records in row_topic().
+RecordFormat row_format(const SourceBinding& binding);
+// The consumer group that aggregates the events of a table.
+std::string aggregate_group(const std::string& table);
+// What the tables of an index are named after.
+std::string table_prefix(const SearchIndex& index);
 
 // 8 hex digits over the topics, keys and relations: what decides the content of the document log.
 std::string topology_hash(const SearchIndex& index, std::span<const SourceBinding> bindings);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/model/resource_schema.h"
+#include "lib/model/status_schema.h"
 
 namespace searchsync::model {
 namespace {
@@ -34,9 +35,12 @@ std::string type_text(const Type& type) {
     case Shape::kInteger:
       return "integer";
     case Shape::kString:
-      return "string";
+      return type.values.empty() ? "string"
+                                 : fmt::format("[{}](#{})", type.name, anchor(type.name));
     case Shape::kDuration:
       return "duration";
+    case Shape::kTime:
+      return "time";
     case Shape::kJsonObject:
       return "object";
     case Shape::kConstant:
@@ -79,6 +83,7 @@ std::string bounds_text(const Type& type) {
       return each.empty() ? out : fmt::format("{}; each: {}", out, each);
     }
     case Shape::kBoolean:
+    case Shape::kTime:
     case Shape::kJsonObject:
     case Shape::kConstant:
     case Shape::kEnum:
@@ -102,6 +107,10 @@ std::string default_text(const Field& field) {
 class Page {
  public:
   void add_resource(const Type& type) { add(type, "## "); }
+  void add_status(const Type& type) {
+    reads_ = Reads::kPeople;
+    add(type, "## ");
+  }
 
   std::string take() { return std::move(out_); }
 
@@ -110,10 +119,12 @@ class Page {
     if (!done_.insert(type.name).second) return;
     out_ += fmt::format("{}{}\n\n", heading, type.name);
     if (!type.documentation.empty()) out_ += type.documentation + "\n\n";
-    if (type.shape == Shape::kEnum) {
+    if (!type.values.empty()) {
       add_values(type);
     } else if (type.shape == Shape::kUnion) {
       out_ += "Exactly one of:\n\n";
+      add_alternatives(type);
+    } else if (reads_ == Reads::kPeople) {
       add_alternatives(type);
     } else {
       add_fields(type);
@@ -167,15 +178,18 @@ class Page {
     }
   }
 
+  // Whoever only reads a field need not know what may be left out of it.
+  enum class Reads { kSearchSync, kPeople } reads_ = Reads::kSearchSync;
   std::string out_;
   std::set<std::string> done_;
 };
 
 constexpr std::string_view kIntroduction = R"(# Resources
 
-Every field of the two resources that declare an index. This page is generated from the schema that
-also reads them (`lib/model/resource_schema.cc`); after a change there, write it anew with
-`UPDATE_GOLDEN=1 ctest -R model_test`.
+Every field of the two resources that declare an index, and of what the operator says of them in
+their `status`. This page is generated from the schema that also reads them
+(`lib/model/*_schema.cc`), and so are the definitions for Kubernetes in `crds`; after a change
+there, write them anew with `UPDATE_GOLDEN=1 ctest -R model_test`.
 
 - A field that is not listed is an error, never ignored.
 - Durations are a whole number and a unit: `500ms`, `30s`, `5m`, `24h`, `7d`.
@@ -194,6 +208,8 @@ std::string render_reference() {
   Page page;
   page.add_resource(*resource_types().search_index.type);
   page.add_resource(*resource_types().source_binding.type);
+  page.add_status(*status_types().search_index.type);
+  page.add_status(*status_types().source_binding.type);
   std::string out = std::string(kIntroduction) + page.take();
   while (out.ends_with("\n\n")) out.pop_back();
   return out;

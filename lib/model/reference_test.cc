@@ -19,7 +19,7 @@ TEST(Reference, PageIsUpToDate) {
   page << file.rdbuf();
   EXPECT_EQ(page.str(), rendered)
       << kPage
-      << " is not what lib/model/resource_schema.cc says; write it anew with UPDATE_GOLDEN=1 ctest "
+      << " is not what lib/model/*_schema.cc says; write it anew with UPDATE_GOLDEN=1 ctest "
          "-R model_test";
 }
 

@@ -19,6 +19,10 @@ struct ResourceTypes {
   Typed<SearchIndex> search_index;
   Typed<SourceBinding> source_binding;
   Typed<KafkaSpec> kafka;
+  Typed<IngestSpec> ingest;
+  Typed<HttpSource> http_source;
+  Typed<AggregatesSpec> aggregates;
+  Typed<AggregateSpec> aggregate;
   Typed<SecretRef> secret_ref;
 };
 

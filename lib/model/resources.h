@@ -11,6 +11,10 @@
 #include <variant>
 #include <vector>
 
+#include "lib/model/aggregate_spec.h"
+#include "lib/model/command_spec.h"
+#include "lib/model/period.h"
+
 namespace searchsync::model {
 
 // JSON text, kept as it is: mappings and settings belong to the search engine, not to us.
@@ -53,11 +57,24 @@ struct CutoverSpec {
   friend bool operator==(const CutoverSpec&, const CutoverSpec&) = default;
 };
 
+// A query that a rebuilt index has to answer well before it takes over.
+struct CheckSpec {
+  std::string name;
+  JsonText query;  // the "query" object of a search
+  int64_t hits_min = 0;
+  std::optional<int64_t> hits_max;
+  friend bool operator==(const CheckSpec&, const CheckSpec&) = default;
+};
+
 enum class Approval { kAutomatic, kManual };
 
 struct ReindexSpec {
   Approval approval = Approval::kAutomatic;
+  std::optional<std::string> approved;  // with kManual: the index that may take over
+  std::optional<std::string> serve;     // an index that readers are to read, whatever is declared
+  int32_t revision = 0;                 // part of the index's name
   CutoverSpec cutover;
+  std::vector<CheckSpec> checks;
   std::chrono::seconds keep_warm{24 * 3600};
   friend bool operator==(const ReindexSpec&, const ReindexSpec&) = default;
 };
@@ -70,12 +87,77 @@ struct BulkSpec {
   friend bool operator==(const BulkSpec&, const BulkSpec&) = default;
 };
 
+struct AutoscalingSpec {
+  int32_t min = 0;  // 0: none while nothing arrives
+  int32_t max = 1;
+  std::chrono::seconds target_lag{5};
+  std::chrono::seconds scale_down_after{300};  // of needing fewer
+  friend bool operator==(const AutoscalingSpec&, const AutoscalingSpec&) = default;
+};
+
+// The volume of each worker.
+struct StorageSpec {
+  std::string size;                               // a Kubernetes quantity
+  std::optional<std::string> storage_class_name;  // none: the cluster's default
+  friend bool operator==(const StorageSpec&, const StorageSpec&) = default;
+};
+
 struct WorkersSpec {
   int32_t partitions = 8;  // of the document log; fixed once the index exists
-  int32_t replicas = 1;
+  int32_t replicas = 1;    // where autoscaling does not decide
+  std::optional<AutoscalingSpec> autoscaling;
   std::chrono::seconds session_timeout{45};  // after which Kafka gives a silent worker's work away
   BulkSpec bulk;
+  std::optional<StorageSpec> storage;  // none: the node's disk, for as long as the pod lives
+  std::optional<JsonText> resources;   // of a container: requests and limits
   friend bool operator==(const WorkersSpec&, const WorkersSpec&) = default;
+};
+
+// Of whoever asks, of each query process.
+struct RateLimitSpec {
+  int32_t per_second = 1;  // in the long run
+  int32_t burst = 20;      // at once
+  friend bool operator==(const RateLimitSpec&, const RateLimitSpec&) = default;
+};
+
+// A way from the documents of this index to those of another at the same search engine: those
+// belong together whose fields `from` and `to` have the same value.
+struct RelationSpec {
+  std::string name;
+  std::string index;  // a SearchIndex of the same namespace
+  std::string from;   // a field of this index
+  std::string to;     // a field of the other
+  friend bool operator==(const RelationSpec&, const RelationSpec&) = default;
+};
+
+enum class SortOrder { kAscending, kDescending };
+
+struct SortSpec {
+  std::string field;
+  SortOrder order = SortOrder::kAscending;
+  friend bool operator==(const SortSpec&, const SortSpec&) = default;
+};
+
+// A query with a name. Its parts are those of a search in the query language.
+struct ScreenerSpec {
+  std::string name;
+  std::string description;
+  std::optional<JsonText> filter;  // none: everything. May have "{{parameters}}" as values.
+  std::vector<SortSpec> sort;
+  std::optional<JsonText> facets;
+  std::vector<std::string> fields;  // empty: all of each document
+  std::optional<int32_t> size;
+  friend bool operator==(const ScreenerSpec&, const ScreenerSpec&) = default;
+};
+
+// Functions of one database that may be called.
+struct CommandsSpec {
+  SecretRef secret_ref;  // keys as of PostgresSource, of a role that may only call the functions
+  std::vector<CommandSpec> functions;
+  int32_t connections = 8;  // of one process
+  std::chrono::milliseconds timeout{5'000};
+  std::optional<RateLimitSpec> rate_limit;  // beside that of all requests; none: no bound
+  friend bool operator==(const CommandsSpec&, const CommandsSpec&) = default;
 };
 
 struct QuerySpec {
@@ -84,10 +166,63 @@ struct QuerySpec {
   std::vector<std::string> filterable;  // empty: every field of the mappings
   int32_t page_size_max = 1000;
   std::chrono::milliseconds timeout{10'000};
+  std::optional<JsonText> absent;  // the document of an id that has none; none: that is an error
+  std::vector<ScreenerSpec> screeners;
+  std::vector<RelationSpec> relations;
+  int32_t related_keys_max = 10'000;
+  std::optional<SecretRef> keys_secret_ref;  // each entry is one API key
+  std::optional<RateLimitSpec> rate_limit;   // none: no bound
+  std::optional<CommandsSpec> commands;      // none: nothing can be called
+  std::optional<JsonText> resources;         // of a container: requests and limits
   friend bool operator==(const QuerySpec&, const QuerySpec&) = default;
 };
 
+// The processes that take the events of bindings with an HTTP source.
+struct IngestSpec {
+  int32_t replicas = 1;
+  int32_t port = 0;                            // 0: chosen at start, where that makes sense
+  int32_t connections = 256;                   // of one process, at a time
+  std::chrono::milliseconds deadline{10'000};  // for Kafka to acknowledge
+  std::optional<SecretRef> tls_secret_ref;     // keys: tls.crt, tls.key; given: HTTPS only
+  std::optional<JsonText> resources;           // of a container: requests and limits
+  friend bool operator==(const IngestSpec&, const IngestSpec&) = default;
+};
+
+// The processes that aggregate the events of bindings with `aggregate`.
+struct AggregatesSpec {
+  int32_t replicas = 1;
+  int64_t memory_bytes = int64_t{512} << 20;  // of one process, for groups used lately
+  std::chrono::seconds session_timeout{45};   // after which Kafka gives a silent one's work away
+  std::optional<StorageSpec> storage;         // none: the node's disk, for as long as the pod lives
+  std::optional<JsonText> resources;          // of a container: requests and limits
+  friend bool operator==(const AggregatesSpec&, const AggregatesSpec&) = default;
+};
+
 enum class DeletionPolicy { kRetain, kDelete };
+
+// What happens when somebody else has changed the alias, a setting or the mappings.
+enum class Drift { kCorrect, kReport };
+
+// Of an alias or index that exists and is not ours.
+enum class Adoption { kRefuse, kTakeAlias };
+
+// All tables of a database, each in an index of its own.
+struct TablesSpec {
+  // By "schema.table", then by column: a mapping in place of that which the column's type gives.
+  std::optional<JsonText> mappings;
+  friend bool operator==(const TablesSpec&, const TablesSpec&) = default;
+};
+
+// An index for each stretch of event time. Field and routing are fields of the document that the
+// root's own row fills.
+struct PartitioningSpec {
+  std::string field;
+  Every every = Every::kDay;
+  std::chrono::seconds retain{0};         // after the end of a partition
+  std::chrono::seconds ahead{24 * 3600};  // of now; events further ahead are refused
+  std::optional<std::string> routing;     // none: by the document's id
+  friend bool operator==(const PartitioningSpec&, const PartitioningSpec&) = default;
+};
 
 struct SearchIndexSpec {
   ElasticsearchSpec elasticsearch;
@@ -96,12 +231,18 @@ struct SearchIndexSpec {
   int32_t shards = 1;
   int32_t replicas = 1;
   std::chrono::milliseconds refresh_interval{1000};
-  JsonText mappings;                 // the "mappings" object of an index
+  JsonText mappings;                 // the "mappings" object of an index; empty with `tables`
+  std::optional<TablesSpec> tables;  // in place of mappings
   std::optional<JsonText> settings;  // the "settings" object: analysis and the like
+  std::optional<PartitioningSpec> partitioning;  // none: all documents are in one index
   ReindexSpec reindex;
   WorkersSpec workers;
   QuerySpec query;
+  IngestSpec ingest;
+  AggregatesSpec aggregates;
   DeletionPolicy deletion_policy = DeletionPolicy::kRetain;
+  Drift drift = Drift::kCorrect;
+  Adoption adoption = Adoption::kRefuse;
   bool suspend = false;
   friend bool operator==(const SearchIndexSpec&, const SearchIndexSpec&) = default;
 };
@@ -119,11 +260,21 @@ struct SearchIndex {
   friend bool operator==(const SearchIndex&, const SearchIndex&) = default;
 };
 
-// A table that `searchsync capture` reads. The topic is "<topicPrefix>.<schema>.<table>".
+// Tables by name: "schema.table", where * stands for any characters.
+struct TableSelection {
+  std::vector<std::string> include{"*.*"};
+  std::vector<std::string> exclude;
+  friend bool operator==(const TableSelection&, const TableSelection&) = default;
+};
+
+// A table that `searchsync capture` reads, or all of a database that are selected. The topic is
+// "<topicPrefix>.<schema>.<table>".
 struct PostgresSource {
   SecretRef secret_ref;  // keys: uri, or host, port, dbname, username, password, sslmode; ca.crt
-  std::string table;     // schema.table
-  std::string topic_prefix;  // default: the secret's name
+  std::string table;     // schema.table; empty with `tables`
+  std::string topic_prefix;              // default: capture.<namespace>.<secret>
+  std::optional<TableSelection> tables;  // in place of table
+  std::string revision;                  // another one: the capture looks at the table anew
   friend bool operator==(const PostgresSource&, const PostgresSource&) = default;
 };
 
@@ -139,7 +290,62 @@ struct KafkaSource {
   friend bool operator==(const KafkaSource&, const KafkaSource&) = default;
 };
 
-using Source = std::variant<PostgresSource, KafkaSource>;
+enum class ColumnType {
+  kString,
+  kInteger,  // of 64 bits
+  kNumber,   // any that JSON can write
+  kBoolean,
+  kTimestamp,  // RFC 3339; kept in UTC with six digits of a second, so that texts sort as times
+  kJson,       // any value
+};
+
+// A field that an event may have.
+struct EventColumn {
+  std::string name;
+  ColumnType type = ColumnType::kString;
+  bool required = false;
+  std::optional<int32_t> bytes_max;  // of a string
+  std::vector<std::string> values;   // that a string may have; empty: any
+  std::optional<int64_t> minimum;    // of an integer or number
+  std::optional<int64_t> maximum;
+  friend bool operator==(const EventColumn&, const EventColumn&) = default;
+};
+
+enum class TopicCleanup {
+  kDelete,   // what is older than the retention
+  kCompact,  // all but the newest row of each key
+};
+
+// The topic that events are kept in, as it is when it is made.
+struct EventTopic {
+  std::string name;  // default: searchsync.<namespace>.<binding>.events
+  int32_t partitions = 8;
+  TopicCleanup cleanup = TopicCleanup::kDelete;
+  std::optional<std::chrono::seconds> retention;  // none: for ever
+  friend bool operator==(const EventTopic&, const EventTopic&) = default;
+};
+
+struct EventLimits {
+  int32_t body_bytes_max = 1 << 20;  // decompressed, too
+  int32_t events_max = 10'000;       // of one request
+  int32_t event_bytes_max = 64 << 10;
+  friend bool operator==(const EventLimits&, const EventLimits&) = default;
+};
+
+// Events that `searchsync ingest` takes over HTTP.
+struct HttpSource {
+  std::vector<std::string> paths;  // "/events/{domain}": a parameter is a column
+  std::vector<EventColumn> columns;
+  std::optional<std::string> event_id;         // a column that is filled in if absent
+  std::optional<std::string> timestamp;        // likewise
+  std::vector<std::string> partition_key;      // default: the binding's key
+  std::optional<SecretRef> tokens_secret_ref;  // key: tokens; none: everybody may send
+  EventTopic topic;
+  EventLimits limits;
+  friend bool operator==(const HttpSource&, const HttpSource&) = default;
+};
+
+using Source = std::variant<PostgresSource, KafkaSource, HttpSource>;
 
 enum class OnMissing {
   kNull,     // the fields are null
@@ -216,6 +422,7 @@ struct ErrorsSpec {
 struct SourceBindingSpec {
   std::string index_ref;  // the SearchIndex, by name
   Source source;
+  std::optional<AggregateSpec> aggregate;
   std::vector<std::string> key;
   Relation relation;
   std::vector<FieldMapping> fields;

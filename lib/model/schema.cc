@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "lib/base/time_text.h"
 #include "lib/model/pattern.h"
 #include "lib/model/schema_builder.h"
 
@@ -71,11 +72,13 @@ Typed<bool> boolean_type(Schema& schema) {
   return {&type};
 }
 
-Typed<std::string> string_type(Schema& schema, Bounds bytes, std::optional<Pattern> pattern) {
+Typed<std::string> string_type(Schema& schema, Bounds bytes, std::optional<Pattern> pattern,
+                               std::vector<Rule> rules) {
   CHECK(bytes.maximum.has_value(), "every string has a limit");
   Type& type = schema.add(Shape::kString);
   type.bounds = bytes;
   type.pattern = std::move(pattern);
+  type.rules = std::move(rules);
   const auto matches = compile_pattern(type.pattern ? type.pattern->expression : "");
   type.read = [&type, matches](Reader& reader, const Node& node, void* into) {
     const std::string* text = schema_core::read_string(type, reader, node);
@@ -92,13 +95,49 @@ Typed<std::string> string_type(Schema& schema, Bounds bytes, std::optional<Patte
   return {&type};
 }
 
-Typed<JsonText> json_object_type(Schema& schema) {
+Typed<std::string> open_enum_type(Schema& schema, std::string name, Bounds bytes,
+                                  std::vector<EnumValue> values) {
+  Type& type = schema.add(Shape::kString, std::move(name));
+  type.bounds = bytes;
+  type.values = std::move(values);
+  type.read = [&type](Reader& reader, const Node& node, void* into) {
+    if (const std::string* text = schema_core::read_string(type, reader, node)) {
+      *static_cast<std::string*>(into) = *text;
+    }
+  };
+  type.write = [](const void* value) {
+    return Node{.value = as<std::string>(value), .position = {}};
+  };
+  return {&type};
+}
+
+Typed<std::chrono::sys_seconds> time_type(Schema& schema) {
+  Type& type = schema.add(Shape::kTime);
+  type.read = [](Reader& reader, const Node& node, void* into) {
+    const std::string* text = node.string();
+    const auto time = text == nullptr ? std::nullopt : parse_rfc3339(*text);
+    if (time) {
+      *static_cast<std::chrono::sys_seconds*>(into) =
+          std::chrono::floor<std::chrono::seconds>(*time);
+    } else {
+      reader.ill_typed(node, "a time such as 2026-01-31T12:00:00Z");
+    }
+  };
+  type.write = [](const void* value) {
+    return Node{.value = format_time(as<std::chrono::sys_seconds>(value)), .position = {}};
+  };
+  return {&type};
+}
+
+Typed<JsonText> json_object_type(Schema& schema, std::vector<std::string> object_members) {
   Type& type = schema.add(Shape::kJsonObject);
+  type.object_members = std::move(object_members);
   type.read = [](Reader& reader, const Node& node, void* into) {
     if (node.mapping() == nullptr) {
       reader.ill_typed(node, "an object");
     } else {
-      static_cast<JsonText*>(into)->text = to_json(node);
+      // Sorted, as an API server keeps it: names made of it are the same in a folder.
+      static_cast<JsonText*>(into)->text = to_canonical_json(node);
     }
   };
   type.write = [](const void* value) {

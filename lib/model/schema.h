@@ -63,6 +63,7 @@ enum class Shape {
   kString,
   kEnum,
   kDuration,    // a string such as "30s"
+  kTime,        // a string such as "2026-01-31T12:00:00Z"
   kJsonObject,  // an object of any content
   kConstant,    // a string with one value
   kList,
@@ -87,6 +88,20 @@ enum class Unique {
   kNothing,
   kItems,  // scalars
   kKey,    // the items' field `list_key`
+};
+
+// Whether the order of a list's items says something: then no two people may write it together.
+enum class Order { kIrrelevant, kMeant };
+
+// What must hold of a value beyond the form of it, for the API server and for us.
+struct Rule {
+  std::string cel;      // over `self`, and `oldSelf` if it is about changes
+  std::string message;  // what is wrong and what to do
+  std::string path;     // of the field in `self` that it is about; empty: all of it
+  // Takes the value. Null: validate() sees to it, or it is about changes.
+  std::function<bool(const void*)> holds = nullptr;
+  // Takes what is written, for a rule about what is left out.
+  std::function<bool(const Node&)> holds_written = nullptr;
 };
 
 struct Type;
@@ -116,13 +131,17 @@ struct Type {
   std::string name;           // of an object, union or enum: "KafkaSpec"
   std::string documentation;  // of an object or union
   Bounds bounds;
+  int64_t unit = 1;  // of a duration, in milliseconds: it is a multiple of it
   std::optional<Pattern> pattern;
-  std::vector<EnumValue> values;  // of an enum
+  std::vector<EnumValue> values;  // of an enum; of a string: those there are by now
   std::string constant;
-  std::vector<Field> fields;   // of an object; of a union, its alternatives
-  const Type* item = nullptr;  // of a list
+  std::vector<std::string> object_members;  // of a JSON object: what must be objects in it
+  std::vector<Field> fields;                // of an object; of a union, its alternatives
+  const Type* item = nullptr;               // of a list
   Unique unique = Unique::kNothing;
   std::string list_key;
+  Order order = Order::kIrrelevant;  // of a list; one that may hold an item twice is always kMeant
+  std::vector<Rule> rules;
 
   // Both take a pointer to a value of the C++ type this describes. `read` gives a fault for
   // whatever does not fit, and then leaves the value as it was, or read in part.

@@ -24,14 +24,15 @@ std::optional<bool> read_boolean(Reader& reader, const Node& node);
 std::optional<int64_t> read_integer(const Type& type, Reader& reader, const Node& node);
 const std::string* read_string(const Type& type, Reader& reader, const Node& node);
 std::optional<size_t> read_enum(const Type& type, Reader& reader, const Node& node);
-// In milliseconds, a multiple of `unit`.
-std::optional<int64_t> read_duration(const Type& type, Reader& reader, const Node& node,
-                                     int64_t unit);
+// In milliseconds.
+std::optional<int64_t> read_duration(const Type& type, Reader& reader, const Node& node);
 void read_constant(const Type& type, Reader& reader, const Node& node);
 // Calls `item` for each item of a list that may be one.
 void read_list(const Type& type, Reader& reader, const Node& node,
                const std::function<void(const Node&)>& item);
 void read_object(const Type& type, Reader& reader, const Node& node, void* object);
+// The rules of an object that has been read, and is well-formed.
+void check_rules(const Type& type, Reader& reader, const Node& node, const void* object);
 Node write_object(const Type& type, const void* object);
 void read_union(const Type& type, Reader& reader, const Node& node, void* variant);
 Node parse_written_json(const JsonText& json);
@@ -45,8 +46,14 @@ const T& as(const void* value) {
 
 Typed<bool> boolean_type(Schema& schema);
 Typed<std::string> string_type(Schema& schema, Bounds bytes,
-                               std::optional<Pattern> pattern = std::nullopt);
-Typed<JsonText> json_object_type(Schema& schema);
+                               std::optional<Pattern> pattern = std::nullopt,
+                               std::vector<Rule> rules = {});
+// object_members: see Type; for the API server, validate() sees to it for us.
+Typed<JsonText> json_object_type(Schema& schema, std::vector<std::string> object_members = {});
+Typed<std::chrono::sys_seconds> time_type(Schema& schema);
+// A string that has one of these values, by now: whoever reads it takes others too.
+Typed<std::string> open_enum_type(Schema& schema, std::string name, Bounds bytes,
+                                  std::vector<EnumValue> values);
 
 template <class T>
 Typed<T> integer_type(Schema& schema, Bounds bounds) {
@@ -71,9 +78,9 @@ Typed<Duration> duration_type(Schema& schema, Bounds bounds) {
   using std::chrono::milliseconds;
   Type& type = schema.add(Shape::kDuration);
   type.bounds = bounds;
+  type.unit = milliseconds(Duration(1)).count();
   type.read = [&type](Reader& reader, const Node& node, void* into) {
-    const int64_t unit = milliseconds(Duration(1)).count();
-    if (const auto value = schema_core::read_duration(type, reader, node, unit)) {
+    if (const auto value = schema_core::read_duration(type, reader, node)) {
       *static_cast<Duration*>(into) = std::chrono::duration_cast<Duration>(milliseconds(*value));
     }
   };
@@ -116,6 +123,7 @@ Typed<E> enum_type(Schema& schema, std::string name, std::vector<Enumerator<E>> 
 struct ListOptions {
   Unique unique = Unique::kNothing;
   std::string key;  // with Unique::kKey
+  Order order = Order::kIrrelevant;
 };
 
 template <class T>
@@ -126,6 +134,7 @@ Typed<std::vector<T>> list_type(Schema& schema, Typed<T> item, Bounds items,
   type.item = item.type;
   type.unique = options.unique;
   type.list_key = std::move(options.key);
+  type.order = options.unique == Unique::kNothing ? Order::kMeant : options.order;
   type.read = [&type](Reader& reader, const Node& node, void* into) {
     auto& list = *static_cast<std::vector<T>*>(into);
     list.clear();
@@ -148,6 +157,7 @@ Typed<Name> named_type(Schema& schema, Typed<T> inner) {
   Type& type = schema.add(inner.type->shape);
   type.bounds = inner.type->bounds;
   type.pattern = inner.type->pattern;
+  type.rules = inner.type->rules;
   type.read = [inner](Reader& reader, const Node& node, void* into) {
     T value{};
     inner.type->read(reader, node, &value);
@@ -157,10 +167,14 @@ Typed<Name> named_type(Schema& schema, Typed<T> inner) {
   return {&type};
 }
 
+// Whether a field is written that has its default.
+enum class Written { kAlways, kIfNotDefault };
+
 struct FieldOptions {
   Presence presence = Presence::kOptional;
   Mutability mutability = Mutability::kMutable;
   std::string default_says = "";  // see Field
+  Written written = Written::kAlways;
 };
 
 inline FieldOptions required() {
@@ -238,6 +252,15 @@ class ObjectBuilder {
     return *this;
   }
 
+  // See Rule. holds: null where validate() sees to it.
+  ObjectBuilder& rule(Rule rule, bool (*holds)(const Owner&) = nullptr) {
+    if (holds != nullptr) {
+      rule.holds = [holds](const void* object) { return holds(as<Owner>(object)); };
+    }
+    type_.rules.push_back(std::move(rule));
+    return *this;
+  }
+
   Typed<Owner> build() const { return {&type_}; }
 
  private:
@@ -256,13 +279,19 @@ class ObjectBuilder {
   template <class T, class Accessor>
   ObjectBuilder& place(std::string name, Accessor accessor, Typed<T> type,
                        std::string documentation, FieldOptions options) {
+    const Written written = options.written;
     Field& field = add(std::move(name), type.type, std::move(documentation), std::move(options));
     field.read = [type, accessor](Reader& reader, const Node& node, void* owner) {
       type.type->read(reader, node, &accessor(*static_cast<Owner*>(owner)));
     };
-    field.write = [type, accessor](const void* owner) -> std::optional<Node> {
+    field.write = [type, accessor, written](const void* owner) -> std::optional<Node> {
       // The accessor only finds the place; nothing is written to it.
-      return type.type->write(&accessor(const_cast<Owner&>(as<Owner>(owner))));
+      const T& value = accessor(const_cast<Owner&>(as<Owner>(owner)));
+      if (written == Written::kIfNotDefault) {
+        Owner defaults{};
+        if (value == accessor(defaults)) return std::nullopt;
+      }
+      return type.type->write(&value);
     };
     if (field.presence == Presence::kOptional && field.default_says.empty()) {
       const Owner defaults{};
@@ -273,8 +302,10 @@ class ObjectBuilder {
 
   void read_with(void (*completion)(Owner&)) {
     type_.read = [&type = type_, completion](Reader& reader, const Node& node, void* object) {
+      const size_t faults = reader.faults.size();
       schema_core::read_object(type, reader, node, object);
       if (completion != nullptr) completion(*static_cast<Owner*>(object));
+      if (reader.faults.size() == faults) schema_core::check_rules(type, reader, node, object);
     };
   }
 

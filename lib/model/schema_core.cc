@@ -62,6 +62,17 @@ std::string identity(const Type& type, const Node& item) {
   return node == nullptr || node->is_null() ? "" : to_canonical_json(*node);
 }
 
+// path: below the node, joined by dots; what is not there is where the object around it is.
+void fault_at(Reader& reader, const Node& node, std::string_view path, const std::string& message) {
+  if (path.empty()) return reader.fault(node, message);
+  const std::string_view name = path.substr(0, path.find('.'));
+  path.remove_prefix(std::min(path.size(), name.size() + 1));
+  const Node* found = node.find(name);
+  const Node& next = found == nullptr ? Node{.value = {}, .position = node.position} : *found;
+  const Reader::Step step(reader, name, next);
+  fault_at(reader, next, path, message);
+}
+
 }  // namespace
 
 std::optional<bool> read_boolean(Reader& reader, const Node& node) {
@@ -114,8 +125,7 @@ std::optional<size_t> read_enum(const Type& type, Reader& reader, const Node& no
   return std::nullopt;
 }
 
-std::optional<int64_t> read_duration(const Type& type, Reader& reader, const Node& node,
-                                     int64_t unit) {
+std::optional<int64_t> read_duration(const Type& type, Reader& reader, const Node& node) {
   static const std::map<std::string_view, int64_t> kUnits = {
       {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
   // More than anybody means, and far from where the product overflows.
@@ -135,9 +145,9 @@ std::optional<int64_t> read_duration(const Type& type, Reader& reader, const Nod
     return std::nullopt;
   }
   const int64_t milliseconds = count * factor->second;
-  if (milliseconds % unit != 0) {
+  if (milliseconds % type.unit != 0) {
     reader.fault(node, fmt::format("{} is too fine: expected whole {}", *text,
-                                   unit == 1000 ? "seconds" : "units"));
+                                   type.unit == 1000 ? "seconds" : "units"));
     return std::nullopt;
   }
   if (outside(type.bounds, milliseconds)) {
@@ -205,6 +215,14 @@ void read_object(const Type& type, Reader& reader, const Node& node, void* objec
       const Reader::Step step(reader, field.name, Node{});
       reader.fault(node, "is required: add it");
     }
+  }
+}
+
+void check_rules(const Type& type, Reader& reader, const Node& node, const void* object) {
+  for (const Rule& rule : type.rules) {
+    const bool broken =
+        (rule.holds && !rule.holds(object)) || (rule.holds_written && !rule.holds_written(node));
+    if (broken) fault_at(reader, node, rule.path, rule.message);
   }
 }
 

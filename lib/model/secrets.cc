@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <fstream>
 #include <utility>
+
+#include "lib/base/bounded_file.h"
 
 namespace searchsync::model {
 namespace {
@@ -36,18 +37,7 @@ Result<std::optional<std::string>> get_optional(const SecretStore& secrets, std:
 }
 
 Result<std::string> read_entry(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::string value(kSecretBytesMax + 1, '\0');
-  if (stream) stream.read(value.data(), static_cast<std::streamsize>(value.size()));
-  if (!stream.is_open() || stream.bad()) {
-    return fail(ErrorCode::kPermission,
-                fmt::format("{} cannot be read: check its permissions", path.string()));
-  }
-  value.resize(static_cast<size_t>(stream.gcount()));
-  if (value.size() > kSecretBytesMax) {
-    return fail(ErrorCode::kLimit, fmt::format("{} has more than {} bytes, the most a secret may",
-                                               path.string(), kSecretBytesMax));
-  }
+  ASSIGN_OR_RETURN(std::string value, read_bounded_file(path, kSecretBytesMax));
   if (value.ends_with("\r\n")) {
     value.resize(value.size() - 2);
   } else if (value.ends_with('\n')) {
@@ -176,6 +166,32 @@ Result<std::filesystem::path> FolderSecrets::file(std::string_view secret,
       fmt::format("secret {}: {} is in the environment variable {}, and is needed as a file "
                   "in the folder of secrets",
                   secret, key, name));
+}
+
+Result<std::vector<std::string>> FolderSecrets::entries(std::string_view secret) const {
+  RETURN_IF_ERROR(check_name("name", secret));
+  if (!directory_) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("secret {}: its entries are read from a folder of secrets, and none "
+                            "was given",
+                            secret));
+  }
+  const std::filesystem::path folder = *directory_ / secret;
+  std::vector<std::string> names;
+  std::error_code error;
+  std::filesystem::directory_iterator at(folder, error);
+  for (; !error && at != std::filesystem::directory_iterator{}; at.increment(error)) {
+    // Kubernetes keeps what the entries lead to in hidden folders beside them.
+    std::string name = at->path().filename().string();
+    std::error_code ignored;
+    if (!name.starts_with('.') && at->is_regular_file(ignored)) names.push_back(std::move(name));
+  }
+  if (error) {
+    return fail(ErrorCode::kNotFound, fmt::format("secret {}: {} cannot be read: {}", secret,
+                                                  folder.string(), error.message()));
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 Result<std::string> FolderSecrets::get(std::string_view secret, std::string_view key) const {

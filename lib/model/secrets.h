@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/base/error.h"
 #include "lib/model/resources.h"
@@ -40,6 +41,10 @@ class FolderSecrets final : public SecretStore {
 
   Result<std::string> get(std::string_view secret, std::string_view key) const override;
   Result<std::filesystem::path> file(std::string_view secret, std::string_view key) const override;
+
+  // The names of all entries of a secret, sorted. Errors: kNotFound; kUnsupported without a folder:
+  // the environment does not say what names its variables come from.
+  Result<std::vector<std::string>> entries(std::string_view secret) const;
 
   // SEARCHSYNC_SECRET_BUG_DB_CA_CRT for bug-db and ca.crt.
   static std::string variable(std::string_view secret, std::string_view key);

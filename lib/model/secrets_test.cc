@@ -49,6 +49,18 @@ TEST_F(SecretsTest, ReadsFilesThenTheEnvironment) {
   EXPECT_EQ(secrets().file("bug-db", "ca.crt").error().code, ErrorCode::kUnsupported);
 }
 
+TEST_F(SecretsTest, ListsEntriesAsKubernetesMountsThem) {
+  write("keys/..2026", "alice", "x");
+  std::filesystem::create_symlink("..2026", directory_ / "keys" / "..data");
+  std::filesystem::create_symlink("..data/alice", directory_ / "keys" / "alice");
+  write("keys", "bob", "y");
+  std::filesystem::create_directories(directory_ / "keys" / "folder");
+  EXPECT_EQ(secrets().entries("keys").value(), (std::vector<std::string>{"alice", "bob"}));
+  EXPECT_EQ(secrets().entries("none").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(secrets().entries("../keys").error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(FolderSecrets(std::nullopt).entries("keys").error().code, ErrorCode::kUnsupported);
+}
+
 TEST_F(SecretsTest, CutsOneNewlineOnly) {
   write("a", "b", "x\n\n");
   EXPECT_EQ(secrets().get("a", "b").value(), "x\n");

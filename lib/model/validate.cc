@@ -14,7 +14,10 @@
 
 #include "lib/model/pipeline.h"
 #include "lib/model/resource_schema.h"
+#include "lib/model/validate_aggregate.h"
 #include "lib/model/validate_fields.h"
+#include "lib/model/validate_http.h"
+#include "lib/model/validate_tables.h"
 
 namespace searchsync::model {
 namespace {
@@ -94,7 +97,13 @@ class Validator {
     for (const SearchIndex& index : resources_.indices) check_addresses(index);
     check_index_names();
     check_captures();
-    for (const auto& [key, group] : group_bindings()) check_group(group);
+    for (const auto& [key, group] : group_bindings()) {
+      if (group.index == nullptr || !group.index->spec.tables) check_group(group);
+    }
+    for (const auto& check : {validate_http, validate_aggregates, validate_tables}) {
+      std::vector<Fault> more = check(resources_, origins_);
+      faults_.insert(faults_.end(), more.begin(), more.end());
+    }
     sort(faults_);
     return std::move(faults_);
   }
@@ -369,6 +378,34 @@ class Validator {
 };
 
 }  // namespace
+
+std::vector<Fault> validate_relations(const Resources& resources, const Origins& origins) {
+  std::vector<Fault> faults;
+  for (const SearchIndex& index : resources.indices) {
+    const auto& relations = index.spec.query.relations;
+    for (size_t i = 0; i < relations.size(); ++i) {
+      const ObjectMeta metadata{relations[i].index, index.metadata.namespace_};
+      const auto other = std::ranges::find(resources.indices, metadata, &SearchIndex::metadata);
+      const std::string name = object_name(kSearchIndexKind, metadata);
+      std::string problem;
+      if (other == resources.indices.end()) {
+        if (origins.may_exist(name)) continue;
+        problem = fmt::format("there is no {}", name);
+      } else if (other->spec.elasticsearch != index.spec.elasticsearch) {
+        problem = fmt::format(
+            "{} has another spec.elasticsearch: only indices at one search "
+            "engine, reached in one way, can be related",
+            name);
+      } else {
+        continue;
+      }
+      faults.push_back(origins.fault(object_name(index),
+                                     fmt::format("spec.query.relations[{}].index", i), problem));
+    }
+  }
+  sort(faults);
+  return faults;
+}
 
 std::vector<Fault> validate(const Resources& resources, const Origins& origins) {
   return Validator(resources, origins).run();

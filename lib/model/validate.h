@@ -17,4 +17,8 @@ namespace searchsync::model {
 // Returns the faults, sorted. Pure.
 std::vector<Fault> validate(const Resources& resources, const Origins& origins);
 
+// What is wrong with the relations of queries: of indices that are declared together with all that
+// they may lead to, as in a folder. Sorted. Pure.
+std::vector<Fault> validate_relations(const Resources& resources, const Origins& origins);
+
 }  // namespace searchsync::model

@@ -196,6 +196,60 @@ Lookup look_up(MappedObject object, std::string_view place) {
   }
 }
 
+// By what an index is partitioned.
+class PartitioningCheck {
+ public:
+  // root: null if there is none, which is said elsewhere.
+  PartitioningCheck(const SearchIndex& index, const Node& mappings, const SourceBinding* root,
+                    const Origins& origins, std::vector<Fault>& faults)
+      : index_(index), mappings_(mappings), root_(root), origins_(origins), faults_(faults) {}
+
+  void check() {
+    const PartitioningSpec& spec = *index_.spec.partitioning;
+    if (root_ == nullptr) return;
+    if (is_roots("spec.partitioning.field", spec.field)) check_time(spec.field);
+    if (spec.routing) is_roots("spec.partitioning.routing", *spec.routing);
+  }
+
+ private:
+  bool is_roots(const std::string& path, const std::string& field) {
+    std::vector<std::string> known;
+    for (const auto& one : root_->spec.fields) known.push_back(one.to);
+    if (std::ranges::find(known, field) != known.end()) return true;
+    fault(path, fmt::format("`{}` is no field that {} fills: where a document is must come from "
+                            "its root's own row{}",
+                            field, object_name(*root_), did_you_mean(field, known)));
+    return false;
+  }
+
+  void check_time(const std::string& field) {
+    const std::string path = "spec.partitioning.field";
+    const Lookup lookup = look_up(mapped_object(mappings_, false), field);
+    if (!lookup.problem.empty()) return;  // it is said of the binding
+    if (lookup.mapping == nullptr) {
+      fault(path, fmt::format("the mappings do not say what `{}` is: map it as a date", field));
+    } else if (type_of(*lookup.mapping) != "date") {
+      fault(path, fmt::format("the mappings have a {} at `{}`: only a date has a time",
+                              type_of(*lookup.mapping), field));
+    } else if (lookup.mapping->find("format") != nullptr) {
+      fault(path, fmt::format(
+                      "`{}` has a format of its own: take `format` away, for partitions are found "
+                      "by times as a date has them without",
+                      field));
+    }
+  }
+
+  void fault(const std::string& path, std::string message) {
+    faults_.push_back(origins_.fault(object_name(index_), path, std::move(message)));
+  }
+
+  const SearchIndex& index_;
+  const Node& mappings_;
+  const SourceBinding* root_;
+  const Origins& origins_;
+  std::vector<Fault>& faults_;
+};
+
 class MappingCheck {
  public:
   MappingCheck(const Node& mappings, const Origins& origins, std::vector<Fault>& faults)
@@ -276,6 +330,13 @@ std::vector<Fault> validate_fields(const SearchIndex* index, const std::vector<F
   }
   MappingCheck check(*mappings, origins, faults);
   for (const FieldLevel& level : levels) check.check(level);
+  if (index->spec.partitioning) {
+    const SourceBinding* root = nullptr;
+    for (const FieldLevel& level : levels) {
+      if (std::holds_alternative<RootRelation>(level.top->spec.relation)) root = level.top;
+    }
+    PartitioningCheck(*index, *mappings, root, origins, faults).check();
+  }
   return faults;
 }
 

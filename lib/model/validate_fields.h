@@ -16,7 +16,8 @@ struct FieldLevel {
 };
 
 // The faults of the fields of one index: two that write the same place, a value where another
-// writes an object, and fields that the mappings, if strict, do not have. index: null if it is not
+// writes an object, and fields that the mappings, if strict, do not have; and by what
+// it is partitioned. index: null if it is not
 // known; then nothing is said about mappings.
 std::vector<Fault> validate_fields(const SearchIndex* index, const std::vector<FieldLevel>& levels,
                                    const Origins& origins);

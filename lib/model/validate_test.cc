@@ -245,7 +245,8 @@ TEST(Validate, OneCaptureOfATable) {
       {"link.yaml", "{secretRef: {name: run-db}, table: public.related}",
        "{secretRef: {name: run-db}, table: public.runs, topicPrefix: x}",
        "link.yaml:7:83: SourceBinding default/run-related: spec.source.postgres.topicPrefix: "
-       "SourceBinding default/run captures the same table with the prefix `run-db`: use the same"},
+       "SourceBinding default/run captures the same table with the prefix "
+       "`capture.default.run-db`: use the same"},
   });
 }
 
@@ -258,6 +259,30 @@ TEST(Validate, WorksWithoutOrigins) {
   EXPECT_EQ(to_string(faults[0]),
             "SourceBinding default/run-bug: spec.relation.lookup.of: there is no SourceBinding "
             "default/nobody");
+}
+
+TEST(Validate, RelationsLeadToIndicesAtTheSameEngine) {
+  SearchIndex users;
+  users.metadata.name = "users";
+  users.spec.elasticsearch.urls = {"http://es:9200"};
+  users.spec.query.relations = {{"orders", "orders", "id", "userId"}};
+  SearchIndex orders = users;
+  orders.metadata.name = "orders";
+  orders.spec.query.relations.clear();
+  const auto faults = [](std::vector<SearchIndex> indices) {
+    return validate_relations({.indices = std::move(indices), .bindings = {}}, {});
+  };
+  EXPECT_TRUE(faults({users, orders}).empty());
+  ASSERT_EQ(faults({users}).size(), 1u);
+  EXPECT_EQ(faults({users})[0].path, "spec.query.relations[0].index");
+  EXPECT_EQ(faults({users})[0].message, "there is no SearchIndex default/orders");
+  SearchIndex elsewhere = orders;
+  elsewhere.metadata.namespace_ = "other";
+  EXPECT_EQ(faults({users, elsewhere}).size(), 1u);
+  orders.spec.elasticsearch.urls = {"http://other:9200"};
+  ASSERT_EQ(faults({users, orders}).size(), 1u);
+  EXPECT_NE(faults({users, orders})[0].message.find("another spec.elasticsearch"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -2,13 +2,17 @@
 
 #include <fmt/core.h>
 #include <libpq-fe.h>
+#include <poll.h>
 
 #include <array>
+#include <map>
 
 #include "lib/postgres/sqlstate.h"
 
 namespace searchsync::postgres {
 namespace {
+
+constexpr size_t kPreparedMax = 200;  // statements that a session remembers
 
 struct FreeResult {
   void operator()(PGresult* result) const { PQclear(result); }
@@ -136,6 +140,9 @@ void Canceller::cancel() const {
 struct Connection::Impl {
   std::unique_ptr<PGconn, FreeConnection> handle;
   std::unique_ptr<char, FreeMemory> copy_data;
+  mutable std::optional<ServerError> server_error;
+  std::map<std::string, std::string, std::less<>> prepared;  // names of statements, by their text
+  uint64_t prepared_next = 0;
 
   bool gone() const { return PQstatus(handle.get()) != CONNECTION_OK; }
 
@@ -149,6 +156,7 @@ struct Connection::Impl {
     std::string message = field(result, PG_DIAG_MESSAGE_PRIMARY);
     const std::string detail = field(result, PG_DIAG_MESSAGE_DETAIL);
     const std::string hint = field(result, PG_DIAG_MESSAGE_HINT);
+    server_error = ServerError{state, message, detail, hint};
     if (!detail.empty()) message += "; " + detail;
     if (!hint.empty()) message += "; " + hint;
     return fail(gone() ? ErrorCode::kUnavailable : code_of_sqlstate(state),
@@ -157,6 +165,7 @@ struct Connection::Impl {
   }
 
   Result<Rows> rows_of(PGresult* raw) const {
+    server_error.reset();
     Rows rows;
     rows.impl_->result.reset(raw);
     const ExecStatusType status = PQresultStatus(raw);
@@ -233,6 +242,71 @@ Result<Rows> Connection::query(const std::string& sql,
   return impl_->rows_of(PQexecParams(impl_->handle.get(), sql.c_str(),
                                      static_cast<int>(pointers.size()), nullptr, pointers.data(),
                                      nullptr, nullptr, 0));
+}
+
+Connection::Together Connection::query_together(std::span<const Statement> statements) {
+  PGconn* const handle = impl_->handle.get();
+  Together together;
+  impl_->server_error.reset();
+  const auto lost = [&] {
+    if (!together.error) together.error = impl_->failure(nullptr).error();
+    return std::move(together);
+  };
+  if (impl_->prepared.size() >= kPreparedMax) {
+    impl_->prepared.clear();
+    if (const auto forgotten = query("DEALLOCATE ALL"); !forgotten) return lost();
+  }
+  if (PQenterPipelineMode(handle) != 1) return lost();
+  std::vector<std::string> parsed;  // in the order of results; empty: it is a statement's own
+  for (const Statement& statement : statements) {
+    auto& prepared = impl_->prepared;
+    const auto known = prepared.find(statement.sql);
+    const std::string name =
+        known != prepared.end() ? known->second : fmt::format("s{}", impl_->prepared_next++);
+    if (known == prepared.end()) {
+      if (PQsendPrepare(handle, name.c_str(), statement.sql, 0, nullptr) != 1) return lost();
+      parsed.emplace_back(statement.sql);
+      prepared.emplace(statement.sql, name);
+    }
+    std::vector<const char*> values;
+    for (const auto& value : statement.values) values.push_back(value ? value->c_str() : nullptr);
+    if (PQsendQueryPrepared(handle, name.c_str(), static_cast<int>(values.size()), values.data(),
+                            nullptr, nullptr, 0) != 1) {
+      return lost();
+    }
+    parsed.emplace_back();
+  }
+  if (PQpipelineSync(handle) != 1) return lost();
+  // Each result is followed by a null, and all of them by one that says so.
+  size_t at = 0;
+  for (bool last_was_null = true;;) {
+    ResultHandle result(PQgetResult(handle));
+    if (!result && (last_was_null || impl_->gone())) return lost();
+    last_was_null = !result;
+    if (!result) continue;
+    const ExecStatusType status = PQresultStatus(result.get());
+    if (status == PGRES_PIPELINE_SYNC) break;
+    if (at == parsed.size()) return lost();
+    const std::string& sql = parsed[at++];
+    // What comes behind an error was not run; a lost session would only repeat that it is lost.
+    if (!together.error) {
+      auto rows = impl_->rows_of(result.release());
+      if (rows && sql.empty()) together.rows.push_back(std::move(*rows));
+      if (!rows) together.error = std::move(rows.error());
+    }
+    if (together.error && !sql.empty()) impl_->prepared.erase(sql);
+  }
+  if (PQexitPipelineMode(handle) != 1) return lost();
+  return together;
+}
+
+bool Connection::is_silent() const {
+  pollfd socket{.fd = PQsocket(impl_->handle.get()), .events = POLLIN, .revents = 0};
+  return !impl_->gone() && ::poll(&socket, 1, 0) == 0;
+}
+
+const std::optional<ServerError>& Connection::server_error() const {
+  return impl_->server_error;
 }
 
 std::string Connection::database() const {

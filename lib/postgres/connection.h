@@ -66,6 +66,20 @@ class Canceller {
   std::shared_ptr<Impl> impl_;  // copies share one handle, each may be the last
 };
 
+// What the server said of a statement that failed.
+struct ServerError {
+  std::string sqlstate;
+  std::string message;
+  std::string detail;
+  std::string hint;
+};
+
+// One statement, with a text for each $1, $2, …; nullopt: NULL. Both must outlive its use.
+struct Statement {
+  const char* sql = "";
+  std::span<const std::optional<std::string>> values = {};
+};
+
 // A session. Not thread-safe. After kUnavailable from any call the session is gone: connect anew.
 // No message holds a password.
 class Connection {
@@ -83,6 +97,22 @@ class Connection {
   Result<Rows> query(const std::string& sql);
   // One statement, with $1, $2, … in text form; nullopt: NULL. Not in replication mode.
   Result<Rows> query(const std::string& sql, std::span<const std::optional<std::string>> values);
+
+  // What became of statements that were sent together.
+  struct Together {
+    std::vector<Rows> rows;      // of each, in order, up to the one that failed
+    std::optional<Error> error;  // what failed; none of those behind it was run
+  };
+  // In one round trip. BEGIN and COMMIT may be among them. Not in replication mode. Where the
+  // session is lost all may have been run, also those whose rows did not arrive. A text is
+  // parsed once in a session, as long as they are few, with the types that its parameters had then.
+  Together query_together(std::span<const Statement> statements);
+
+  // Whether the server has said nothing of its own accord. One that has ended the session has.
+  bool is_silent() const;
+
+  // Of the last statement, if it failed and the server said why.
+  const std::optional<ServerError>& server_error() const;
 
   std::string database() const;
   std::string user() const;

@@ -66,6 +66,10 @@ void MockKafka::set_round_trip(int broker, std::chrono::milliseconds delay) {
       rd_kafka_mock_broker_set_rtt(impl_->cluster.get(), broker, static_cast<int>(delay.count())));
 }
 
+void MockKafka::set_coordinator(const std::string& group, int broker) {
+  expect_ok(rd_kafka_mock_coordinator_set(impl_->cluster.get(), "group", group.c_str(), broker));
+}
+
 void MockKafka::fail_next(Api api, const std::vector<int>& codes) {
   std::vector<rd_kafka_resp_err_t> errors;
   for (const int code : codes) errors.push_back(static_cast<rd_kafka_resp_err_t>(code));

@@ -19,7 +19,13 @@ namespace searchsync::testing {
 class MockKafka {
  public:
   // Numbers of requests, for fail_next(). Source: Kafka protocol guide, "Api Keys".
-  enum class Api : int16_t { kProduce = 0, kFetch = 1, kOffsetCommit = 8, kInitProducerId = 22 };
+  enum class Api : int16_t {
+    kProduce = 0,
+    kFetch = 1,
+    kOffsetCommit = 8,
+    kOffsetFetch = 9,
+    kInitProducerId = 22
+  };
 
   explicit MockKafka(int brokers = 1);
   ~MockKafka();
@@ -34,6 +40,8 @@ class MockKafka {
   void stop_broker(int broker);
   void start_broker(int broker);
   void set_round_trip(int broker, std::chrono::milliseconds delay);
+  // Others than that broker refuse what concerns the group from now on.
+  void set_coordinator(const std::string& group, int broker);
 
   // The next requests of that kind are answered with these codes of the protocol, one each.
   void fail_next(Api api, const std::vector<int>& codes);

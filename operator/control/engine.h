@@ -1,7 +1,11 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/base/error.h"
 #include "lib/elastic/admin.h"
@@ -24,28 +28,55 @@ class Engine {
                                                  const model::SecretStore& secrets);
   ~Engine();
 
-  const model::ElasticsearchSpec& spec() const { return spec_; }
-
   // Fills in the engine's part of `seen`.
   Result<void> observe(const model::SearchIndex& index, plan::ObservedIndex& seen);
 
+  // Fills in seen.check_hits, of a `seen` that observe() has filled in.
+  void run_checks(const model::SearchIndex& index, const IndexName& declared,
+                  plan::ObservedIndex& seen);
+
   Result<void> execute(const plan::CreateIndex& action);
   Result<void> execute(const plan::UpdateSettings& action);
+  Result<void> execute(const plan::CreatePartitions& action);
+  Result<void> execute(const plan::SetPartitions& action);
+  Result<void> execute(const plan::ShowPartitions& action);
+  Result<void> execute(const plan::DropPartitions& action);
+  Result<void> execute(const plan::WriteMeta& action);
+  Result<void> execute(const plan::PutWriteAlias& action);
   Result<void> execute(const plan::SwapAlias& action);
   Result<void> execute(const plan::DeleteIndex& action);
 
  private:
-  Engine(model::ElasticsearchSpec spec, std::unique_ptr<http::Client> client,
-         elastic::Dialect dialect);
+  Engine(std::unique_ptr<http::Client> client, elastic::Dialect dialect);
 
-  const model::ElasticsearchSpec spec_;
+  Result<void> wait_searchable(const IndexName& index);
+  Result<int64_t> count_hits(const IndexName& index, const std::string& query);
+  void compare(const elastic::IndexState& index, plan::ObservedGeneration& generation);
+
   const std::unique_ptr<http::Client> client_;
   elastic::Admin admin_;
+
+  // What was found in an index as it is now: to find it takes longer than all else of a look.
+  struct Compared {
+    uint64_t hash = 0;  // of its mappings and settings; the recipe is in them
+    std::vector<std::string> differences;
+  };
+  std::mutex mutex_;
+  std::map<IndexName, Compared> compared_;  // guarded by mutex_
 };
 
-// The generation that `index` is, or nothing if its _meta does not name `key`. Pure.
+// The generation that `index` is, or nothing if its _meta does not name `key`, or contradicts
+// itself. Without its differences. Pure.
 std::optional<plan::ObservedGeneration> read_generation(const elastic::IndexState& index,
                                                         const plan::ObjectKey& key);
+
+// What differs in the index from what the recipe makes; nothing if this version cannot make it.
+std::vector<std::string> differences(const elastic::IndexState& index,
+                                     const model::PipelineConfig& recipe);
+// The engine's part of an observation, from all indices named <alias>-* by name, and from what the
+// alias leads to. Pure.
+void read_indices(const std::vector<elastic::IndexState>& indices, const model::SearchIndex& index,
+                  const std::vector<IndexName>& targets, plan::ObservedIndex& seen);
 
 // `body`, of elastic::index_body, with the recipe in mappings._meta.searchsync.recipe. Pure.
 // Errors: kMalformed.

@@ -1,23 +1,24 @@
 #include "operator/control/folder_observer.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
-#include "lib/base/check.h"
-#include "lib/base/overloaded.h"
+#include "lib/model/role_config.h"
+#include "operator/control/drop_slot.h"
 
 namespace searchsync::control {
 namespace {
 
-std::vector<model::SourceBinding> bindings_of(const model::Resources& resources,
-                                              const model::SearchIndex& index) {
-  std::vector<model::SourceBinding> bindings;
-  for (const auto& binding : resources.bindings) {
-    if (binding.spec.index_ref == index.metadata.name &&
-        binding.metadata.namespace_ == index.metadata.namespace_) {
-      bindings.push_back(binding);
-    }
-  }
-  return bindings;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kDropAgain{30};
+
+// Of a database of which nothing is known now: whether it is declared cannot be told.
+bool may_be_of_a_table(const plan::Observed& observed, const plan::ObjectKey& key) {
+  return std::ranges::any_of(observed.tables, [&](const auto& one) {
+    return !one.second.known && key.starts_with(one.first + "-");
+  });
 }
 
 }  // namespace
@@ -26,19 +27,20 @@ FolderObserver::FolderObserver(Options options)
     : options_(std::move(options)),
       secrets_(options_.secrets),
       resources_(options_.directory),
+      tables_(options_.state_dir / "tables", secrets_),
       notes_(options_.state_dir / "notes.json") {}
 
 plan::Observed FolderObserver::observe() {
   plan::Observed observed;
   observed.resources_known = resources_.known();
   observed.resources = resources_.resources();
+  tables_.add(observed);
+  observed_ = observed.resources;
+  observed.captures = captures();
   observed.secret_hashes = hash_secrets(options_.secrets, secret_names(observed.resources));
-  if (observed.secret_hashes != secret_hashes_) {
-    engines_.clear();
-    clusters_.clear();
-    secret_hashes_ = observed.secret_hashes;
-  }
+  secret_hashes_ = observed.secret_hashes;
   for (const auto& [key, notes] : notes_.all()) {
+    if (may_be_of_a_table(observed, key)) continue;
     auto& seen = observed.indices[key];
     seen.notes = notes;
     const bool declared = std::ranges::any_of(
@@ -47,54 +49,23 @@ plan::Observed FolderObserver::observe() {
     const bool remove =
         notes.declared && notes.declared->spec.deletion_policy == model::DeletionPolicy::kDelete;
     if (observed.resources_known && !declared && remove) {
-      observe_index(*notes.declared, {}, seen);
+      backends_.observe({*notes.declared, secrets_, secret_hashes_}, {}, seen);
     }
   }
   for (const auto& index : observed.resources.indices) {
-    observe_index(index, bindings_of(observed.resources, index),
-                  observed.indices[plan::object_key(index.metadata)]);
+    if (index.spec.tables) {
+      observed.indices[plan::object_key(index.metadata)];
+      continue;
+    }
+    backends_.observe({index, secrets_, secret_hashes_},
+                      plan::bindings_of(observed.resources, index),
+                      observed.indices[plan::object_key(index.metadata)]);
   }
   return observed;
 }
 
-void FolderObserver::observe_index(const model::SearchIndex& index,
-                                   std::span<const model::SourceBinding> bindings,
-                                   plan::ObservedIndex& seen) {
-  const auto key = plan::object_key(index.metadata);
-  const auto reached = [&]() -> Result<void> {
-    ASSIGN_OR_RETURN(Engine* const one, engine(index));
-    return one->observe(index, seen);
-  }();
-  if (!reached) {
-    seen.engine_fault = reached.error().message;
-    engines_.erase(key);
-    return;
-  }
-  const auto read = [&]() -> Result<void> {
-    ASSIGN_OR_RETURN(LogCluster* const one, cluster(index));
-    return one->observe(index, bindings, seen);
-  }();
-  if (!read) seen.kafka_fault = read.error().message;
-}
-
-Result<Engine*> FolderObserver::engine(const model::SearchIndex& index) {
-  auto& place = engines_[plan::object_key(index.metadata)];
-  if (place == nullptr || place->spec() != index.spec.elasticsearch) {
-    ASSIGN_OR_RETURN(place, Engine::connect(index.spec.elasticsearch, secrets_));
-  }
-  return place.get();
-}
-
-Result<LogCluster*> FolderObserver::cluster(const model::SearchIndex& index) {
-  auto& place = clusters_[plan::object_key(index.metadata)];
-  if (place == nullptr || place->spec() != index.spec.kafka) {
-    ASSIGN_OR_RETURN(place, LogCluster::create(index.spec.kafka, secrets_));
-  }
-  return place.get();
-}
-
 Result<model::SearchIndex> FolderObserver::find(const plan::ObjectKey& owner) const {
-  for (const auto& index : resources_.resources().indices) {
+  for (const auto& index : observed_.indices) {
     if (plan::object_key(index.metadata) == owner) return index;
   }
   const auto notes = notes_.all().find(owner);
@@ -102,71 +73,52 @@ Result<model::SearchIndex> FolderObserver::find(const plan::ObjectKey& owner) co
   return fail(ErrorCode::kNotFound, "SearchIndex " + owner + " is not declared any more");
 }
 
-template <class Step>
-Result<void> FolderObserver::on_engine(const plan::ObjectKey& owner, const Step& step) {
-  ASSIGN_OR_RETURN(const auto index, find(owner));
-  ASSIGN_OR_RETURN(Engine* const one, engine(index));
-  return one->execute(step);
-}
-
-template <class Step>
-Result<void> FolderObserver::on_cluster(const plan::ObjectKey& owner, const Step& step) {
-  ASSIGN_OR_RETURN(const auto index, find(owner));
-  ASSIGN_OR_RETURN(LogCluster* const one, cluster(index));
-  return one->execute(step);
-}
-
-// The note comes before the record and after it, so that a record that nobody noted cannot be.
-Result<void> FolderObserver::send_lead(const plan::ObjectKey& owner, const plan::SendLead& step) {
-  ASSIGN_OR_RETURN(const auto index, find(owner));
-  ASSIGN_OR_RETURN(LogCluster* const one, cluster(index));
-  const auto known = notes_.all().find(owner);
-  auto notes = known == notes_.all().end() ? plan::IndexNotes{} : known->second;
-  auto& lead = notes.leads[step.document_log];
-  lead = {.generation = step.generation, .offsets = {}, .draining = step.draining};
-  RETURN_IF_ERROR(notes_.update(owner, notes));
-  ASSIGN_OR_RETURN(lead.offsets, one->execute(step));
-  return notes_.update(owner, std::move(notes));
-}
-
-// One that nobody noted does no harm: another is sent.
-Result<void> FolderObserver::send_begin(const plan::ObjectKey& owner, const plan::SendBegin& step) {
-  ASSIGN_OR_RETURN(const auto index, find(owner));
-  ASSIGN_OR_RETURN(LogCluster* const one, cluster(index));
-  ASSIGN_OR_RETURN(auto offsets, one->execute(step));
-  const auto known = notes_.all().find(owner);
-  if (known == notes_.all().end()) return {};
-  auto notes = known->second;
-  const auto generation = notes.generations.find(step.index);
-  if (generation == notes.generations.end() || !generation->second.gate) return {};
-  generation->second.gate->begin = std::move(offsets);
-  return notes_.update(owner, std::move(notes));
-}
-
 Result<void> FolderObserver::execute(const plan::Step& step) {
-  const auto& owner = step.owner;
-  return std::visit(
-      Overloaded{
-          [&](const plan::UpdateNotes& action) { return notes_.update(owner, action.notes); },
-          [&](const plan::ForgetNotes&) { return notes_.forget(owner); },
-          [&](const plan::CreateTopic& action) { return on_cluster(owner, action); },
-          [&](const plan::DeleteTopic& action) { return on_cluster(owner, action); },
-          [&](const plan::DeleteGroup& action) { return on_cluster(owner, action); },
-          [&](const plan::SendLead& action) { return send_lead(owner, action); },
-          [&](const plan::SendBegin& action) { return send_begin(owner, action); },
-          [&](const plan::CreateIndex& action) { return on_engine(owner, action); },
-          [&](const plan::UpdateSettings& action) { return on_engine(owner, action); },
-          [&](const plan::SwapAlias& action) { return on_engine(owner, action); },
-          [&](const plan::DeleteIndex& action) { return on_engine(owner, action); },
-          [](const plan::EnsureWorkload&) -> Result<void> {
-            CHECK(false, "workloads are the supervisor's");
-            return {};
-          },
-          [](const plan::RemoveWorkload&) -> Result<void> {
-            CHECK(false, "workloads are the supervisor's");
-            return {};
-          }},
-      step.action);
+  if (std::holds_alternative<plan::ForgetNotes>(step.action)) return notes_.forget(step.owner);
+  if (const auto* drop = std::get_if<plan::DropSlot>(&step.action)) return execute(*drop);
+  ASSIGN_OR_RETURN(const auto index, find(step.owner));
+  return backends_.execute(step, {index, secrets_, secret_hashes_}, notes_);
+}
+
+std::filesystem::path FolderObserver::capture_file(const std::string& capture) const {
+  return options_.state_dir / "captures" / (capture + ".json");
+}
+
+std::set<std::string> FolderObserver::captures() const {
+  std::set<std::string> names;
+  std::error_code none;
+  for (const auto& file :
+       std::filesystem::directory_iterator(options_.state_dir / "captures", none)) {
+    const auto name = file.path().stem().string();
+    const auto later = drop_again_.find(name);
+    const bool waits = later != drop_again_.end() && Clock::now() < later->second;
+    if (file.path().extension() == ".json" && !waits) names.insert(name);
+  }
+  return names;
+}
+
+Result<void> FolderObserver::note_capture(const plan::Workload& capture) {
+  const auto file = capture_file(capture.name);
+  std::error_code error;
+  std::filesystem::create_directories(file.parent_path(), error);
+  if (error) {
+    return fail(ErrorCode::kUnavailable, file.parent_path().string() + ": " + error.message());
+  }
+  return write_file(file, capture.config);
+}
+
+Result<void> FolderObserver::execute(const plan::DropSlot& action) {
+  const auto file = capture_file(action.capture);
+  ASSIGN_OR_RETURN(const auto text, read_file(file));
+  ASSIGN_OR_RETURN(const auto config, model::parse_capture_config(text));
+  if (auto dropped = drop_slot(config, secrets_); !dropped) {
+    drop_again_[action.capture] = Clock::now() + kDropAgain;
+    return fail(dropped.error(), fmt::format("to give the slot up, delete {}", file.string()));
+  }
+  std::error_code error;
+  std::filesystem::remove(file, error);
+  if (error) return fail(ErrorCode::kUnavailable, file.string() + ": " + error.message());
+  return {};
 }
 
 }  // namespace searchsync::control

@@ -1,15 +1,16 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <map>
-#include <memory>
+#include <set>
 #include <string>
 
 #include "lib/base/error.h"
 #include "lib/model/secrets.h"
-#include "operator/control/engine.h"
+#include "operator/control/backends.h"
 #include "operator/control/folder_resources.h"
-#include "operator/control/log_cluster.h"
+#include "operator/control/folder_tables.h"
 #include "operator/control/notes_file.h"
 #include "operator/plan/plan.h"
 
@@ -31,31 +32,33 @@ class FolderObserver {
   // Without workloads.
   plan::Observed observe();
 
+  // Waits until each database whose tables are declared has been read, or found not to answer.
+  void settle() { tables_.settle(resources_.resources()); }
+
   // Steps that concern processes are a bug here.
   Result<void> execute(const plan::Step& step);
 
+  // Before a capture runs: that there will be a slot.
+  Result<void> note_capture(const plan::Workload& capture);
+
  private:
-  void observe_index(const model::SearchIndex& index,
-                     std::span<const model::SourceBinding> bindings, plan::ObservedIndex& seen);
-  Result<Engine*> engine(const model::SearchIndex& index);
-  Result<LogCluster*> cluster(const model::SearchIndex& index);
+  // How a capture ran last, until its slot is dropped.
+  std::filesystem::path capture_file(const std::string& capture) const;
+  // But for those whose slot could not be dropped a moment ago: asking may take long.
+  std::set<std::string> captures() const;
+  Result<void> execute(const plan::DropSlot& action);
   // The resource that a step's owner is, or was when it was declared last.
   Result<model::SearchIndex> find(const plan::ObjectKey& owner) const;
-
-  template <class Step>
-  Result<void> on_engine(const plan::ObjectKey& owner, const Step& step);
-  template <class Step>
-  Result<void> on_cluster(const plan::ObjectKey& owner, const Step& step);
-  Result<void> send_lead(const plan::ObjectKey& owner, const plan::SendLead& step);
-  Result<void> send_begin(const plan::ObjectKey& owner, const plan::SendBegin& step);
 
   const Options options_;
   const model::FolderSecrets secrets_;
   FolderResources resources_;
+  FolderTables tables_;
+  model::Resources observed_;  // with the tables', as of the last observation
   NotesFile notes_;
   std::map<std::string, std::string> secret_hashes_;
-  std::map<plan::ObjectKey, std::unique_ptr<Engine>> engines_;
-  std::map<plan::ObjectKey, std::unique_ptr<LogCluster>> clusters_;
+  std::map<std::string, std::chrono::steady_clock::time_point> drop_again_;  // by capture
+  Backends backends_;
 };
 
 }  // namespace searchsync::control

@@ -67,10 +67,15 @@ std::set<std::string> secret_names(const model::Resources& resources) {
     if (spec.elasticsearch.ca_secret_ref) names.insert(spec.elasticsearch.ca_secret_ref->name);
     if (spec.kafka.credentials_secret_ref) names.insert(spec.kafka.credentials_secret_ref->name);
     if (spec.kafka.ca_secret_ref) names.insert(spec.kafka.ca_secret_ref->name);
+    if (spec.ingest.tls_secret_ref) names.insert(spec.ingest.tls_secret_ref->name);
+    if (spec.query.keys_secret_ref) names.insert(spec.query.keys_secret_ref->name);
+    if (spec.query.commands) names.insert(spec.query.commands->secret_ref.name);
   }
   for (const auto& binding : resources.bindings) {
     const auto* postgres = std::get_if<model::PostgresSource>(&binding.spec.source);
     if (postgres != nullptr) names.insert(postgres->secret_ref.name);
+    const auto* http = std::get_if<model::HttpSource>(&binding.spec.source);
+    if (http != nullptr && http->tokens_secret_ref) names.insert(http->tokens_secret_ref->name);
   }
   return names;
 }

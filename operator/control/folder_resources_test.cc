@@ -76,6 +76,23 @@ TEST_F(FolderResourcesTest, FaultyFromTheBeginningIsNotKnown) {
   EXPECT_FALSE(resources.known());
 }
 
+// Of all others a rotation is not seen.
+TEST(SecretNames, AreThoseOfAllThatIsReferredTo) {
+  model::Resources resources{.indices = {{}}, .bindings = {{}, {}}};
+  auto& spec = resources.indices[0].spec;
+  spec.elasticsearch.credentials_secret_ref = model::SecretRef{"a"};
+  spec.elasticsearch.ca_secret_ref = model::SecretKeyRef{"b", "k"};
+  spec.kafka.credentials_secret_ref = model::SecretRef{"c"};
+  spec.kafka.ca_secret_ref = model::SecretKeyRef{"d", "k"};
+  spec.ingest.tls_secret_ref = model::SecretRef{"e"};
+  spec.query.keys_secret_ref = model::SecretRef{"f"};
+  spec.query.commands = model::CommandsSpec{.secret_ref = {"g"}, .functions = {}};
+  resources.bindings[0].spec.source = model::PostgresSource{.secret_ref = {"h"}};
+  resources.bindings[1].spec.source = model::HttpSource{.tokens_secret_ref = model::SecretRef{"i"}};
+  EXPECT_EQ(secret_names(resources),
+            (std::set<std::string>{"a", "b", "c", "d", "e", "f", "g", "h", "i"}));
+}
+
 TEST_F(FolderResourcesTest, SecretsAreHashedByContent) {
   std::filesystem::create_directories(directory_ / "s");
   ASSERT_TRUE(write_file(directory_ / "s/password", "one"));

@@ -6,25 +6,28 @@
 #include <string_view>
 
 #include "lib/base/error.h"
-#include "operator/plan/observed.h"
+#include "operator/control/notes.h"
 
 namespace searchsync::control {
 
 using AllNotes = std::map<plan::ObjectKey, plan::IndexNotes>;
 
 std::string notes_to_json(const AllNotes& notes);
+std::string notes_to_json(const plan::IndexNotes& notes);
 // Errors: kMalformed.
 Result<AllNotes> notes_from_json(std::string_view text);
+Result<plan::IndexNotes> index_notes_from_json(std::string_view text);
 
 // The planner's notes in a file that is always whole: written beside it, then renamed.
-class NotesFile {
+class NotesFile final : public Notes {
  public:
   // A file that is missing or cannot be read is no notes: losing them costs time only (notes.h).
   explicit NotesFile(std::filesystem::path path);
 
   const AllNotes& all() const { return notes_; }
-  Result<void> update(const plan::ObjectKey& key, plan::IndexNotes notes);
-  Result<void> forget(const plan::ObjectKey& key);
+  plan::IndexNotes get(const plan::ObjectKey& index) const override;
+  Result<void> update(const plan::ObjectKey& index, plan::IndexNotes notes) override;
+  Result<void> forget(const plan::ObjectKey& index) override;
 
  private:
   Result<void> write() const;

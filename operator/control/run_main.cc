@@ -15,6 +15,7 @@
 #include "lib/http/server.h"
 #include "lib/metrics/registry.h"
 #include "operator/control/folder_world.h"
+#include "operator/control/index_metrics.h"
 #include "operator/control/reconciler.h"
 #include "operator/control/status_json.h"
 
@@ -57,7 +58,8 @@ class RunMetrics {
                                     "Length of a round: observe, plan, execute.",
                                     metrics::latency_buckets_seconds(), labels({}))),
         errors_(registry.counter("controller_runtime_reconcile_errors_total",
-                                 "Rounds in which a step failed.", labels({}))) {}
+                                 "Rounds in which a step failed.", labels({}))),
+        indices_(registry) {}
 
   void add(const Reconciler::Round& round, std::chrono::duration<double> time, size_t faults) {
     seconds_.observe(time.count());
@@ -69,7 +71,7 @@ class RunMetrics {
         .add();
     registry_.gauge("searchsync_resource_faults", "Faults in the declared resources.")
         .set(static_cast<double>(faults));
-    for (const auto& status : round.plan.indices) add(status);
+    for (const auto& status : round.plan.indices) indices_.set(status);
   }
 
  private:
@@ -79,25 +81,10 @@ class RunMetrics {
     return all;
   }
 
-  void add(const plan::IndexStatus& status) {
-    const metrics::Labels index = {{"index", status.index}};
-    for (const auto& condition : status.conditions) {
-      registry_
-          .gauge("searchsync_index_condition", "1 if the condition is true.",
-                 {{"index", status.index}, {"condition", condition.type}})
-          .set(condition.status == plan::ConditionStatus::kTrue ? 1 : 0);
-    }
-    registry_.gauge("searchsync_index_generation", "Of the index under the alias; 0: none.", index)
-        .set(status.generation ? status.generation->get() : 0);
-    if (status.lag_records) {
-      registry_.gauge("searchsync_index_lag_records", "Records not yet in the index.", index)
-          .set(static_cast<double>(*status.lag_records));
-    }
-  }
-
   metrics::Registry& registry_;
   metrics::Histogram seconds_;
   metrics::Counter errors_;
+  IndexMetrics indices_;
 };
 
 class Run {
@@ -109,7 +96,7 @@ class Run {
                    .state_dir = options.state_dir}),
         supervisor_({.state_dir = options.state_dir,
                      .secrets = options.secrets,
-                     .query_host = options.listen.substr(0, options.listen.rfind(':')),
+                     .public_host = options.listen.substr(0, options.listen.rfind(':')),
                      .log_level = options.log_level}),
         world_(observer_, supervisor_),
         reconciler_(world_, {}),

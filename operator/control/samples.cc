@@ -6,15 +6,22 @@
 #include <cmath>
 #include <cstdlib>
 #include <ranges>
+#include <span>
 
 namespace searchsync::control {
 namespace {
 
-constexpr std::string_view kDeadLetters = "searchsync_worker_dead_letters_total";
-constexpr std::string_view kHalted = "searchsync_worker_binding_halted";
-constexpr std::string_view kLagSeconds = "searchsync_worker_lag_seconds";
+// Of workers, and of those who aggregate.
+constexpr std::string_view kHalted[] = {"searchsync_worker_binding_halted",
+                                        "searchsync_aggregate_binding_halted"};
+constexpr std::string_view kLagSeconds[] = {"searchsync_worker_lag_seconds",
+                                            "searchsync_aggregate_lag_seconds"};
 constexpr std::string_view kRows = "searchsync_worker_rows_total";
 constexpr std::string_view kSnapshotComplete = "searchsync_capture_snapshot_complete";
+
+bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
+  return std::ranges::find(names, name) != names.end();
+}
 
 // Takes `name="value",…}` from the front of `rest`. False: it is not of that form.
 bool take_labels(std::string_view& rest, Sample& sample) {
@@ -95,11 +102,9 @@ void add_samples(const std::vector<Sample>& samples, std::string_view reasons,
                  plan::ObservedWorkload& workload, double& rows) {
   for (const auto& sample : samples) {
     const std::string binding(sample.label("binding"));
-    if (sample.name == kDeadLetters) {
-      workload.dead_letters[binding] += static_cast<int64_t>(counted(sample));
-    } else if (sample.name == kHalted && sample.value > 0) {
+    if (is_one_of(sample.name, kHalted) && sample.value > 0) {
       workload.halts[binding] = halt_reason(reasons, binding);
-    } else if (sample.name == kLagSeconds && std::isfinite(sample.value)) {
+    } else if (is_one_of(sample.name, kLagSeconds) && std::isfinite(sample.value)) {
       workload.lag_seconds = std::max(workload.lag_seconds.value_or(0), sample.value);
     } else if (sample.name == kRows) {
       rows += counted(sample);

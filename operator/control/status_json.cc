@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "operator/control/table.h"
+
 namespace searchsync::control {
 namespace {
 
@@ -37,10 +39,16 @@ json write_workloads(const plan::Observed& observed) {
                     {"role", static_cast<int>(workload.role)},
                     {"owner", workload.owner},
                     {"hash", workload.hash},
+                    {"replicas", workload.replicas},
                     {"halts", workload.halts},
                     {"snapshotComplete", workload.snapshot_complete}});
   }
   return list;
+}
+
+json write_tables(const std::optional<plan::TablesStatus>& tables) {
+  if (!tables) return {};
+  return {{"kept", tables->kept}, {"ready", tables->ready}, {"refused", tables->refused}};
 }
 
 json write_index(const plan::IndexStatus& status) {
@@ -56,12 +64,14 @@ json write_index(const plan::IndexStatus& status) {
           {"generation", status.generation ? json(status.generation->get()) : json()},
           {"phase", to_string(status.phase)},
           {"alias", status.alias ? json(status.alias->get()) : json()},
+          {"partitions", optional(status.partitions)},
           {"desired", status.desired.get()},
           {"progress", status.progress},
           {"lagRecords", optional(status.lag_records)},
           {"lagSeconds", optional(status.lag_seconds)},
           {"rowsPerSecond", optional(status.rows_per_second)},
           {"deadLetters", status.dead_letters},
+          {"tables", write_tables(status.tables)},
           {"conditions", conditions},
           {"message", status.message}};
 }
@@ -73,23 +83,6 @@ json write_binding(const plan::BindingStatus& status) {
           {"deadLetters", status.dead_letters},
           {"state", status.state},
           {"message", status.message}};
-}
-
-// Columns as wide as their widest cell.
-std::string table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}  ", row[i], widths[i]);
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
 }
 
 std::string cell(const json& object, const char* name, int decimals = 0) {
@@ -168,6 +161,7 @@ Result<std::vector<plan::ObservedWorkload>> workloads_from_status(std::string_vi
       workload.role = static_cast<plan::Role>(one.at("role").get<int>());
       workload.owner = one.at("owner").get<std::string>();
       workload.hash = one.at("hash").get<std::string>();
+      workload.replicas = one.at("replicas").get<int32_t>();
       workload.halts = one.at("halts").get<std::map<std::string, std::string>>();
       workload.snapshot_complete = one.at("snapshotComplete").get<std::map<std::string, bool>>();
       workloads.push_back(std::move(workload));

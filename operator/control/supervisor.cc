@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -25,14 +26,6 @@ constexpr auto kStopPoll = std::chrono::milliseconds(20);
 constexpr uintmax_t kLogBytesMax = 16 << 20;
 constexpr int kLogFlags = O_WRONLY | O_CREAT | O_APPEND;
 
-std::string describe_end(int status) {
-  if (WIFSIGNALED(status)) {
-    return fmt::format("it was ended by signal {} ({})", WTERMSIG(status),
-                       ::strsignal(WTERMSIG(status)));
-  }
-  return fmt::format("it exited with code {}", WEXITSTATUS(status));
-}
-
 // What it said last.
 std::string last_line(const std::filesystem::path& path) {
   constexpr std::streamoff kLineMax = 1000;
@@ -45,6 +38,16 @@ std::string last_line(const std::filesystem::path& path) {
   }
   constexpr std::string_view kProgram = "searchsync: ";
   return last.starts_with(kProgram) ? last.substr(kProgram.size()) : last;
+}
+
+std::string describe_end(int status, const std::filesystem::path& log) {
+  if (WIFSIGNALED(status)) {
+    return fmt::format("it was ended by signal {} ({})", WTERMSIG(status),
+                       ::strsignal(WTERMSIG(status)));
+  }
+  const auto said = last_line(log);
+  return fmt::format("it exited with code {}{}{}", WEXITSTATUS(status), said.empty() ? "" : ": ",
+                     said);
 }
 
 // Its signal mask and process group are its own: an interrupt typed at the terminal is for us, and
@@ -106,37 +109,49 @@ std::filesystem::path Supervisor::address_file(const Child& child) const {
 }
 
 Result<void> Supervisor::ensure(const plan::Workload& workload) {
-  const auto known = entries_.find(workload.name);
-  if (known != entries_.end()) {
-    if (known->second.workload.hash == workload.hash) return {};
-    std::vector<Child*> children;
-    for (auto& child : known->second.children) children.push_back(&child);
-    stop(std::move(children));
+  auto known = entries_.find(workload.name);
+  if (known != entries_.end() && known->second.workload.hash != workload.hash) {
+    stop(children_from(known->second, 0));
     entries_.erase(known);
+    known = entries_.end();
   }
-  RETURN_IF_ERROR(write_file(config_file(workload.name), workload.config));
+  if (known == entries_.end()) {
+    RETURN_IF_ERROR(write_file(config_file(workload.name), workload.config));
+  }
   Entry& entry = entries_[workload.name];
   entry.workload = workload;
-  for (int i = 0; i < workload.replicas; ++i) {
-    const auto name =
-        workload.replicas == 1 ? workload.name : fmt::format("{}-{}", workload.name, i);
-    entry.children.push_back({.name = name,
-                              .number = i,
+  const auto wanted = static_cast<size_t>(workload.replicas);
+  if (entry.children.size() > wanted) {
+    stop(children_from(entry, wanted));
+    while (entry.children.size() > wanted) entry.children.pop_back();
+  }
+  while (entry.children.size() < wanted) {
+    const auto number = static_cast<int>(entry.children.size());
+    auto name = number == 0 ? workload.name : fmt::format("{}-{}", workload.name, number);
+    const auto seed = stable_hash(name);
+    entry.children.push_back({.name = std::move(name),
+                              .number = number,
                               .started = {},
                               .not_before = {},
                               .backoff = Backoff({.first = std::chrono::milliseconds(500),
                                                   .longest = std::chrono::milliseconds(30'000)},
-                                                 stable_hash(name))});
+                                                 seed)});
+    start(entry.workload, entry.children.back());
   }
-  for (auto& child : entry.children) start(entry.workload, child);
   return {};
+}
+
+std::vector<Supervisor::Child*> Supervisor::children_from(Entry& entry, size_t first) {
+  std::vector<Child*> children;
+  for (size_t i = first; i < entry.children.size(); ++i) children.push_back(&entry.children[i]);
+  return children;
 }
 
 std::vector<std::string> Supervisor::arguments(const plan::Workload& workload,
                                                const Child& child) const {
-  const bool fixed = workload.role == plan::Role::kQuery && workload.port != 0 && child.number == 0;
-  const std::string listen =
-      fixed ? fmt::format("{}:{}", options_.query_host, workload.port) : std::string("127.0.0.1:0");
+  const std::string any = "127.0.0.1:0";
+  const bool fixed = workload.port != 0 && child.number == 0;
+  const std::string open = fixed ? fmt::format("{}:{}", options_.public_host, workload.port) : any;
   std::vector<std::string> all = {"searchsync",
                                   "--log-level",
                                   options_.log_level,
@@ -148,13 +163,21 @@ std::vector<std::string> Supervisor::arguments(const plan::Workload& workload,
                                   "--secrets",
                                   options_.secrets.string(),
                                   "--listen",
-                                  listen,
+                                  workload.role == plan::Role::kQuery ? open : any,
                                   "--address-file",
                                   address_file(child).string()};
-  if (workload.role == plan::Role::kWorker) {
+  if (workload.role == plan::Role::kIngest) {
+    all.push_back("--serve");
+    all.push_back(open);
+  }
+  if (workload.has_state()) {
     all.push_back("--state-dir");
     all.push_back(
         (options_.state_dir / "state" / workload.name / std::to_string(child.number)).string());
+  }
+  if (workload.role == plan::Role::kAggregate) {
+    all.push_back("--instance");
+    all.push_back(std::to_string(child.number));
   }
   return all;
 }
@@ -162,7 +185,7 @@ std::vector<std::string> Supervisor::arguments(const plan::Workload& workload,
 void Supervisor::start(const plan::Workload& workload, Child& child) {
   std::error_code ignored;
   std::filesystem::remove(address_file(child), ignored);
-  if (workload.role == plan::Role::kWorker) {
+  if (workload.has_state()) {
     std::filesystem::create_directories(
         options_.state_dir / "state" / workload.name / std::to_string(child.number), ignored);
   }
@@ -188,8 +211,7 @@ void Supervisor::reap(Child& child) {
   int status = 0;
   if (child.pid == 0 || ::waitpid(child.pid, &status, WNOHANG) != child.pid) return;
   child.pid = 0;
-  child.ended = describe_end(status);
-  if (WIFEXITED(status)) child.ended += ": " + last_line(log_of(child));
+  child.ended = describe_end(status, log_of(child));
   const auto now = Clock::now();
   if (now - child.started > kStableAfter) child.backoff.reset();
   child.not_before = now + child.backoff.next();
@@ -239,9 +261,7 @@ void Supervisor::stop(std::vector<Child*> children) {
 Result<void> Supervisor::remove(const std::string& name) {
   const auto known = entries_.find(name);
   if (known != entries_.end()) {
-    std::vector<Child*> children;
-    for (auto& child : known->second.children) children.push_back(&child);
-    stop(std::move(children));
+    stop(children_from(known->second, 0));
     entries_.erase(known);
     log::info("{}: stopped", name);
   }
@@ -271,10 +291,12 @@ std::vector<Supervisor::Group> Supervisor::groups() const {
   for (const auto& [name, entry] : entries_) {
     Group group{.workload = entry.workload, .processes = {}};
     for (const auto& child : entry.children) {
-      Process process{.name = child.name, .pid = child.pid, .address = "", .ended = child.ended};
+      Process process{
+          .name = child.name, .pid = child.pid, .address = "", .serves = "", .ended = child.ended};
       if (child.pid != 0) {
-        auto address = read_file(address_file(child)).value_or("");
-        process.address = address.substr(0, address.find('\n'));
+        std::istringstream lines(read_file(address_file(child)).value_or(""));
+        std::getline(lines, process.address);
+        std::getline(lines, process.serves);
       }
       group.processes.push_back(std::move(process));
     }

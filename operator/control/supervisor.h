@@ -20,7 +20,7 @@ struct SupervisorOptions {
   std::filesystem::path executable = "/proc/self/exe";
   std::filesystem::path state_dir;  // logs/, config/, address/ and state/ in it
   std::filesystem::path secrets;
-  std::string query_host = "127.0.0.1";
+  std::string public_host = "127.0.0.1";  // of queries and events, where a port is declared
   std::string log_level = "info";
   std::chrono::milliseconds stop_grace{20'000};  // from SIGTERM to SIGKILL
 };
@@ -38,7 +38,8 @@ class Supervisor {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  // Runs `workload`; processes of the same name and another hash are stopped first. Errors:
+  // Runs `workload`; processes of the same name and another hash are stopped first, and of those of
+  // the same hash the last ones, if there are too many. Errors:
   // kUnavailable if its config cannot be written. A process that does not start is not an error: it
   // is tried again.
   Result<void> ensure(const plan::Workload& workload);
@@ -55,6 +56,7 @@ class Supervisor {
     std::string name;
     pid_t pid = 0;
     std::string address;  // empty: not listening yet
+    std::string serves;   // where an ingest takes events; empty: not yet
     std::string ended;    // how it ended last; empty: never
   };
   struct Group {
@@ -79,6 +81,7 @@ class Supervisor {
     std::vector<Child> children;
   };
 
+  static std::vector<Child*> children_from(Entry& entry, size_t first);
   void start(const plan::Workload& workload, Child& child);
   void reap(Child& child);
   std::filesystem::path log_of(const Child& child) const;

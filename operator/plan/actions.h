@@ -17,16 +17,27 @@
 
 namespace searchsync::plan {
 
+// What a kIngest speaks.
+enum class Scheme { kHttp, kHttps };
+
 // Processes that must run: `replicas` of `searchsync <role>` with this role config.
 struct Workload {
-  std::string name;
+  std::string name;  // unique in all namespaces
+  std::string namespace_;
   Role role = Role::kWorker;
   ObjectKey owner;
   int32_t replicas = 1;
   std::string config;  // JSON
   std::string hash;    // of all that, once changed, needs new processes
-  int32_t port = 0;    // kQuery: where to listen; 0: anywhere
+  int32_t port = 0;    // kQuery, kIngest: where to listen; 0: anywhere
+  Scheme scheme = Scheme::kHttp;
+  std::set<std::string> secrets;              // that the processes read
+  std::optional<model::JsonText> resources;   // of a container; the cluster's default
+  std::optional<model::StorageSpec> storage;  // kWorker, kAggregate: nothing is the node's disk
   friend bool operator==(const Workload&, const Workload&) = default;
+
+  // Whether its processes keep something on disk, each its own.
+  bool has_state() const { return role == Role::kWorker || role == Role::kAggregate; }
 };
 
 // Replaces the notes of one index.
@@ -50,11 +61,39 @@ struct DeleteGroup {
 struct CreateIndex {
   model::PipelineConfig recipe;  // becomes the index's mappings, settings and _meta
 };
-// And makes what has been written visible.
+// And makes what has been written visible, unless it is never to be.
 struct UpdateSettings {
   IndexName index;
-  int32_t replicas = 1;
-  std::chrono::milliseconds refresh_interval{1000};  // kNeverRefreshed: never
+  IndexSettings settings;
+};
+// Of a generation's recipe, those that are not there yet.
+struct CreatePartitions {
+  model::PipelineConfig recipe;
+  std::vector<model::Period> periods;
+};
+// As UpdateSettings; those that are gone meanwhile are left out.
+struct SetPartitions {
+  IndexName generation;
+  std::vector<IndexName> partitions;
+  IndexSettings settings;
+};
+// Adds all partitions of the index that is read to the aliases they are read by.
+struct ShowPartitions {
+  std::string alias;
+  IndexName index;
+};
+// What is in them is too old, or their generation is no more.
+struct DropPartitions {
+  IndexName generation;
+  std::vector<IndexName> partitions;
+};
+// Writes the index's _meta again, as CreateIndex did.
+struct WriteMeta {
+  model::PipelineConfig recipe;
+};
+// Gives the index the alias that workers write by, as CreateIndex did.
+struct PutWriteAlias {
+  IndexName index;
 };
 // Into every partition of the log. The world notes that it is about to, then sends, then notes the
 // offsets.
@@ -63,6 +102,7 @@ struct SendLead {
   int32_t partitions = 1;
   Generation generation;
   std::set<Generation> draining;
+  TimePoint now;
 };
 // Into every partition of the log; noted as a Lead is. Tells the generation to write its documents.
 struct SendBegin {
@@ -71,16 +111,21 @@ struct SendBegin {
   Generation generation;
   IndexName index;
 };
-// One call that readers see whole or not at all.
+enum class Layout { kWhole, kPartitioned };
+
+// Makes visible what was written to `to`, then moves the alias, to all of it, in one call that
+// readers see whole or not at all.
 struct SwapAlias {
   std::string alias;
-  std::optional<IndexName> from;  // the world refuses if the alias is anywhere else
+  std::vector<IndexName> from;  // the world refuses if the alias is anywhere else
   IndexName to;
+  std::optional<TimePoint> before;  // the world refuses to begin later
+  Layout layout = Layout::kWhole;   // kPartitioned: of any of them
 };
 struct DeleteIndex {
   IndexName index;
 };
-// Starts, or replaces when the hash differs.
+// Starts, or replaces when the hash differs; starts or stops some when only the number does.
 struct EnsureWorkload {
   Workload workload;
 };
@@ -89,19 +134,32 @@ struct RemoveWorkload {
   std::string name;
 };
 
-using Action = std::variant<UpdateNotes, ForgetNotes, CreateTopic, DeleteTopic, DeleteGroup,
-                            CreateIndex, UpdateSettings, SendLead, SendBegin, SwapAlias,
-                            DeleteIndex, EnsureWorkload, RemoveWorkload>;
+// Of a capture whose processes are gone: its replication slot, which keeps the database's log, and
+// its publication; and forgets that the capture was.
+struct DropSlot {
+  std::string capture;  // Workload::name
+};
+
+using Action =
+    std::variant<UpdateNotes, ForgetNotes, CreateTopic, DeleteTopic, DeleteGroup, CreateIndex,
+                 UpdateSettings, CreatePartitions, SetPartitions, ShowPartitions, DropPartitions,
+                 WriteMeta, PutWriteAlias, SendLead, SendBegin, SwapAlias, DeleteIndex,
+                 EnsureWorkload, RemoveWorkload, DropSlot>;
 
 struct Step {
-  ObjectKey owner;  // whose steps stop when this one fails; empty: of capture
+  // Whose steps stop when this one fails; empty: of capture. A DropSlot is its capture's own: a
+  // database that is away holds up nothing else.
+  ObjectKey owner;
   Action action;
   std::string reason;
   std::string precondition;  // what was observed that makes it right now
 };
 
-// "a refresh every 1000 ms"
-std::string describe_refresh(std::chrono::milliseconds interval);
+// "2 replicas and a refresh every 1000 ms"; other gc_deletes than ours are added.
+std::string describe(const IndexSettings& settings);
+
+// "a, b"
+std::string names(const std::vector<IndexName>& indices);
 
 // "create index test-runs-1a2b3c4d (generation 2)"
 std::string describe(const Action& action);

@@ -1,8 +1,11 @@
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "lib/base/check.h"
 #include "lib/model/pipeline.h"
 #include "operator/plan/index_planner.h"
+#include "operator/plan/partitions.h"
 
 namespace searchsync::plan {
 namespace {
@@ -18,11 +21,17 @@ void delete_all(const Observed& observed, const ObjectKey& key, const ObservedIn
   for (const auto& workload : observed.workloads) {
     if (workload.owner == key) add(RemoveWorkload{workload.name});
   }
-  for (const auto& generation : seen.generations) add(DeleteIndex{generation.index});
+  for (const auto& generation : seen.generations) {
+    add(DeleteIndex{generation.index});
+    std::ranges::move(drop_all(key, generation, "its SearchIndex was deleted"),
+                      std::back_inserter(plan.steps));
+  }
+  std::ranges::move(drop_strays(key, seen), std::back_inserter(plan.steps));
   const auto dead_letters = model::dead_letter_topic(declared);
   const auto logs = dead_letters.substr(0, dead_letters.rfind('.')) + ".log-";
   for (const auto& [name, offsets] : seen.topics) {
-    if (name == dead_letters || name.starts_with(logs)) add(DeleteTopic{name});
+    const bool table = name.starts_with(model::table_prefix(declared));
+    if (name == dead_letters || table || name.starts_with(logs)) add(DeleteTopic{name});
   }
 }
 

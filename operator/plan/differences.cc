@@ -24,6 +24,10 @@ void compare(const model::SourceBinding& before, const model::SourceBinding& now
              std::vector<std::string>& found) {
   const auto& name = now.metadata.name;
   if (before.spec.source != now.spec.source) found.push_back("source of " + name);
+  if (model::row_topic(before) != model::row_topic(now) &&
+      before.spec.aggregate != now.spec.aggregate) {
+    found.push_back("aggregate of " + name);
+  }
   if (before.spec.key != now.spec.key) found.push_back("key of " + name);
   if (before.spec.relation != now.spec.relation) found.push_back("relation of " + name);
   if (before.spec.fields != now.spec.fields) found.push_back("fields of " + name);
@@ -39,6 +43,11 @@ std::string differences(const model::PipelineConfig& recipe, const model::Search
   if (before.mappings != index.spec.mappings) found.emplace_back("mappings");
   if (before.settings != index.spec.settings) found.emplace_back("settings");
   if (before.shards != index.spec.shards) found.emplace_back("shards");
+  auto partitioning = before.partitioning;
+  if (partitioning && index.spec.partitioning) {
+    partitioning->retain = index.spec.partitioning->retain;
+  }
+  if (partitioning != index.spec.partitioning) found.emplace_back("partitioning");
   if (before.workers.partitions != index.spec.workers.partitions) {
     found.emplace_back("workers.partitions");
   }

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "lib/model/fold_rounds.h"
 #include "lib/model/pipeline.h"
-#include "operator/plan/gate.h"
 #include "operator/plan/workloads.h"
 
 namespace searchsync::plan {
@@ -24,97 +24,22 @@ Committed& FakeWorld::committed(const std::string& group, const std::string& top
   return offsets;
 }
 
-void FakeWorld::work(int steps) {
-  if (broken_.contains(Fault::kKafka)) return;
-  for (int i = 0; i < steps; ++i) {
-    capture();
-    if (broken_.contains(Fault::kWorkers) || broken_.contains(Fault::kEngine)) continue;
-    std::vector<const Running*> workers;
-    for (const auto& [name, running] : running_) {
-      if (!running.pipeline || workloads_.at(name).role != Role::kWorker) continue;
-      const auto& config = *running.pipeline;
-      if (!halted_.contains(name) && topics_.contains(config.document_log) &&
-          indices_.contains(config.generation_index)) {
-        workers.push_back(&running);
-      }
-    }
-    if (workers.empty()) continue;
-    const auto* worker = workers[static_cast<size_t>(below(static_cast<int>(workers.size())))];
-    if (below(2) == 0) {
-      route(*worker);
-    } else {
-      fold(*worker);
-    }
-  }
-}
-
-void FakeWorld::capture() {
-  for (const auto& [name, running] : running_) {
-    if (!running.capture) continue;
-    for (const auto& [table, topic] : running.capture->tables) {
-      auto& rows = topics_.try_emplace(topic, 1).first->second[0];
-      Table& source = tables_[table];
-      if (static_cast<int64_t>(rows.size()) < source.initial) {
-        rows.push_back({.initial = true});
-      } else {
-        source.captured = true;
-        if (traffic_ && below(20) == 0) rows.push_back({});
-      }
-    }
-  }
-}
-
-void FakeWorld::route(const Running& running) {
-  const auto& config = *running.pipeline;
-  auto& log = topics_.at(config.document_log);
-  for (const auto& binding : config.bindings) {
-    const auto topic = model::source_topic(binding.spec.source);
-    if (!topics_.contains(topic)) continue;
-    const auto& rows = topics_.at(topic)[0];
-    auto& position = committed(running.route_group, topic)[0];
-    const auto next = static_cast<size_t>(position ? position->get() : 0);
-    if (next >= rows.size()) continue;
-    auto& partition = log[static_cast<size_t>(below(static_cast<int>(log.size())))];
-    partition.push_back({.hops = below(running.rounds), .initial = rows[next].initial});
-    position = Offset(static_cast<int64_t>(next) + 1);
-    return;
-  }
-}
-
-Generation FakeWorld::leader_at(const Partitions& log, size_t partition, size_t offset) const {
-  for (size_t i = offset; i-- > 0;) {
-    if (log[partition][i].lead) return *log[partition][i].lead;
-  }
-  return Generation(1);
-}
-
-void FakeWorld::fold(const Running& running) {
-  const auto& config = *running.pipeline;
-  auto& log = topics_.at(config.document_log);
-  const auto p = static_cast<size_t>(below(static_cast<int>(log.size())));
-  auto& position = committed(running.fold_group, config.document_log)[p];
-  const auto next = static_cast<size_t>(position ? position->get() : 0);
-  if (next >= log[p].size()) return;
-  Record& record = log[p][next];
-  if (record.hops > 0 && !record.answered && leader_at(log, p, next) == config.generation) {
-    record.answered = true;
-    const Record answer{.hops = record.hops - 1, .initial = record.initial};
-    log[static_cast<size_t>(below(static_cast<int>(log.size())))].push_back(answer);
-  }
-  position = Offset(static_cast<int64_t>(next) + 1);
-}
-
 bool FakeWorld::complete(const IndexName& name) const {
   const auto& recipe = indices_.at(name).recipe;
   const auto log = topics_.find(recipe.document_log);
   if (log == topics_.end()) return false;
   const auto route = groups_.find(model::route_group(recipe.index, recipe.bindings));
   for (const auto& binding : recipe.bindings) {
-    const auto& table = std::get<model::PostgresSource>(binding.spec.source).table;
-    const auto initial = tables_.at(table).initial;
+    const auto* postgres = std::get_if<model::PostgresSource>(&binding.spec.source);
+    auto initial = postgres == nullptr ? 0 : tables_.at(postgres->table).initial;
+    if (binding.spec.aggregate) {
+      if (!counted(binding)) return false;
+      initial = std::ranges::count_if(topics_.at(model::row_topic(binding))[0],
+                                      [](const Record& record) { return record.initial; });
+    }
     if (initial == 0) continue;
     if (route == groups_.end()) return false;
-    const auto routed = route->second.find(model::source_topic(binding.spec.source));
+    const auto routed = route->second.find(model::row_topic(binding));
     if (routed == route->second.end() || !routed->second[0] || routed->second[0]->get() < initial) {
       return false;
     }
@@ -122,7 +47,7 @@ bool FakeWorld::complete(const IndexName& name) const {
   const auto group = groups_.find(model::fold_group(recipe.index, name));
   for (size_t p = 0; p < log->second.size(); ++p) {
     int64_t folded = 0;
-    if (group != groups_.end()) {
+    if (group != groups_.end() && group->second.contains(recipe.document_log)) {
       const auto& offset = group->second.at(recipe.document_log)[p];
       folded = offset ? offset->get() : 0;
     }
@@ -136,6 +61,21 @@ bool FakeWorld::complete(const IndexName& name) const {
     if (!begun) return false;
   }
   return true;
+}
+
+bool FakeWorld::shows_older(const ObjectKey& owner, const IndexName& from, const IndexName& to) {
+  const auto& notes = notes_[owner].generations;
+  const auto note = notes.find(from);
+  if (!indices_.contains(from) || note == notes.end() || !note->second.complete) return false;
+  const auto& one = indices_.at(from).recipe;
+  const auto& other = indices_.at(to).recipe;
+  if (one.document_log != other.document_log || !topics_.contains(one.document_log)) return false;
+  const auto& shown = committed(model::fold_group(one.index, from), one.document_log);
+  const auto& written = committed(model::fold_group(other.index, to), one.document_log);
+  for (size_t p = 0; p < shown.size(); ++p) {
+    if (written[p].value_or(Offset(0)) < shown[p].value_or(Offset(0))) return true;
+  }
+  return false;
 }
 
 bool FakeWorld::settled(const IndexName& name) const {
@@ -154,13 +94,36 @@ bool FakeWorld::settled(const IndexName& name) const {
   return complete(name);
 }
 
+void FakeWorld::point_alias(const std::string& alias, std::vector<IndexName> to) {
+  std::ranges::sort(to);
+  for (const auto& name : to) {
+    if (indices_.contains(name)) indices_.at(name).refreshed = true;  // as far as readers go
+  }
+  if (to.empty()) {
+    aliases_.erase(alias);
+  } else {
+    aliases_[alias] = {.to = std::move(to)};
+  }
+}
+
+IndexName FakeWorld::alias(const std::string& name) const {
+  const auto found = aliases_.find(name);
+  const bool whole =
+      found != aliases_.end() && found->second.to.size() == 1 && !found->second.narrowed;
+  return whole ? found->second.to.front() : IndexName();
+}
+
 Observed FakeWorld::observe() {
   Observed observed;
   observed.resources_known = true;
   observed.resources = resources_;
+  observed.captures = slots_;
   for (const auto& [name, workload] : workloads_) {
-    ObservedWorkload seen{
-        .name = name, .role = workload.role, .owner = workload.owner, .hash = workload.hash};
+    ObservedWorkload seen{.name = name,
+                          .role = workload.role,
+                          .owner = workload.owner,
+                          .hash = workload.hash,
+                          .replicas = workload.replicas};
     const bool away = broken_.contains(Fault::kWorkers) && workload.role == Role::kWorker;
     for (int32_t i = 0; i < workload.replicas; ++i) {
       seen.processes.push_back(
@@ -170,6 +133,7 @@ Observed FakeWorld::observe() {
       for (const auto& [table, state] : tables_) seen.snapshot_complete[table] = state.captured;
     }
     if (halted_.contains(name)) seen.halts[halted_.at(name)] = "too many dead letters";
+    if (workload.role == Role::kIngest) seen.serves = "127.0.0.1:8080";
     observed.workloads.push_back(std::move(seen));
   }
   std::map<ObjectKey, const model::SearchIndex*> wanted;
@@ -180,20 +144,35 @@ Observed FakeWorld::observe() {
   for (const auto& [key, index] : wanted) {
     ObservedIndex& seen = observed.indices[key];
     if (notes_.contains(key)) seen.notes = notes_.at(key);
+    if (refused_ > 0) seen.dead_letters[""] = refused_;
     if (broken_.contains(Fault::kEngine)) seen.engine_fault = "away";
     if (broken_.contains(Fault::kKafka)) seen.kafka_fault = "away";
     if (!broken_.empty() && (seen.engine_fault || seen.kafka_fault)) continue;
-    for (const auto& [name, one] : indices_) {
-      if (object_key(one.recipe.index.metadata) != key) continue;
-      seen.generations.push_back({.index = name,
-                                  .generation = one.recipe.generation,
-                                  .document_log = one.recipe.document_log,
-                                  .recipe = one.recipe,
-                                  .replicas = one.replicas,
-                                  .refresh_interval = one.refresh_interval});
+    for (const auto& other : resources_.indices) {
+      const auto its_key = object_key(other.metadata);
+      if (index == nullptr || its_key == key || other.spec.index_name != index->spec.index_name) {
+        continue;
+      }
+      seen.claims[its_key] = its_key < key ? Claim::kBefore : Claim::kAfter;
     }
+    for (const auto& [name, one] : indices_) {
+      observe_index(key, name, one, seen);
+    }
+    for (const auto& name : foreign_) seen.foreign[name] = "";
+    for (const auto& [name, all] : strays_) seen.strays[name].assign(all.begin(), all.end());
     if (index != nullptr && aliases_.contains(index->spec.index_name)) {
-      seen.alias = {aliases_.at(index->spec.index_name)};
+      const auto& alias = aliases_.at(index->spec.index_name);
+      seen.alias = alias.to;
+      seen.readers_astray = std::ranges::any_of(seen.generations, [&](const auto& one) {
+        return std::ranges::count(alias.to, one.index) == 0 &&
+               std::ranges::any_of(one.partitions, [](const auto& p) { return p.read; });
+      });
+      for (auto& one : seen.generations) {
+        one.narrowed = alias.narrowed && std::ranges::count(alias.to, one.index) > 0;
+      }
+    }
+    if (index != nullptr) {
+      for (const auto& check : index->spec.reindex.checks) seen.check_hits[check.name] = hits_;
     }
     observe_kafka(key, seen);
   }
@@ -204,9 +183,14 @@ Observed FakeWorld::observe() {
 void FakeWorld::observe_kafka(const ObjectKey& key, ObservedIndex& index) {
   std::string prefix = "searchsync." + key + ".";
   std::ranges::replace(prefix, '/', '.');
-  const auto read_topics = [&](bool internal) {
+  enum class Kind { kSources, kTables, kOwn };
+  const auto kind_of = [&](const std::string& name) {
+    if (!name.starts_with(prefix)) return Kind::kSources;
+    return name.starts_with(prefix + "table-") ? Kind::kTables : Kind::kOwn;
+  };
+  const auto read_topics = [&](Kind kind) {
     for (const auto& [name, partitions] : topics_) {
-      if (name.starts_with(prefix) != internal) continue;
+      if (kind_of(name) != kind) continue;
       ObservedTopic& topic = index.topics[name];
       topic = {.begin = Offsets(partitions.size(), Offset(0)), .end = {}};
       for (const auto& records : partitions) {
@@ -223,24 +207,45 @@ void FakeWorld::observe_kafka(const ObjectKey& key, ObservedIndex& index) {
     }
   };
   work(below(4));
-  read_topics(false);
+  read_topics(Kind::kSources);
+  const bool counts = std::ranges::any_of(
+      topics_, [&](const auto& topic) { return kind_of(topic.first) == Kind::kTables; });
+  if (counts) work(below(4));
+  read_groups("table-");
+  if (counts) work(below(4));
+  read_topics(Kind::kTables);
   work(below(4));
   read_groups("route-");
   work(below(4));
   read_groups("fold-");
   work(below(4));
-  read_topics(true);
+  read_topics(Kind::kOwn);
 }
 
 FakeWorld::Outcome FakeWorld::execute(const Step& step) {
+  if (step_.count() > 0) pass(std::chrono::milliseconds(below(static_cast<int>(step_.count()))));
+  if (const auto* swap = std::get_if<SwapAlias>(&step.action)) {
+    if (swap->before && now_ >= *swap->before) return Outcome::kFailed;
+  }
   const bool notes = !changes_world(step.action);
   if (!notes && !broken_.empty()) {
     if (broken_.contains(Fault::kEngine) || broken_.contains(Fault::kKafka)) {
       return Outcome::kFailed;
     }
   }
+  const auto* group = std::get_if<DeleteGroup>(&step.action);
+  if (group != nullptr && has_members(group->group)) return Outcome::kFailed;
   std::visit([&](const auto& action) { apply(step.owner, action); }, step.action);
   return Outcome::kDone;
+}
+
+bool FakeWorld::has_members(const std::string& group) const {
+  return std::ranges::any_of(running_, [&](const auto& entry) {
+    const auto& [name, running] = entry;
+    const auto& workload = workloads_.at(name);
+    return workload.role == Role::kWorker && workload.replicas > 0 &&
+           (running.route_group == group || running.fold_group == group);
+  });
 }
 
 void FakeWorld::execute_badly(const Step& step) {
@@ -253,28 +258,31 @@ void FakeWorld::execute_badly(const Step& step) {
   }
 }
 
-void FakeWorld::send_lead(const ObjectKey& owner, const SendLead& lead, size_t partitions) {
-  auto& note = notes_[owner].leads[lead.document_log];
-  note = {.generation = lead.generation, .offsets = {}, .draining = lead.draining};
-  auto& log = topics_.at(lead.document_log);
+Offsets FakeWorld::append(const std::string& log, size_t partitions, const Record& record) {
+  auto& all = topics_.at(log);
   Offsets offsets;
   for (size_t p = 0; p < partitions; ++p) {
-    offsets.push_back(Offset(static_cast<int64_t>(log[p].size())));
-    log[p].push_back({.lead = lead.generation});
+    offsets.push_back(Offset(static_cast<int64_t>(all[p].size())));
+    all[p].push_back(record);
   }
-  if (partitions == log.size() && below(5) != 0) note.offsets = std::move(offsets);
+  return offsets;
+}
+
+void FakeWorld::send_lead(const ObjectKey& owner, const SendLead& lead, size_t partitions) {
+  auto& note = notes_[owner].leads[lead.document_log];
+  note = {
+      .generation = lead.generation, .offsets = {}, .draining = lead.draining, .sent_at = lead.now};
+  auto offsets = append(lead.document_log, partitions, {.lead = lead.generation});
+  const bool whole = partitions == topics_.at(lead.document_log).size();
+  if (whole && below(5) != 0) note.offsets = std::move(offsets);
 }
 
 void FakeWorld::send_begin(const ObjectKey& owner, const SendBegin& begin, size_t partitions) {
-  auto& log = topics_.at(begin.document_log);
-  Offsets offsets;
-  for (size_t p = 0; p < partitions; ++p) {
-    offsets.push_back(Offset(static_cast<int64_t>(log[p].size())));
-    log[p].push_back({.begin = begin.generation});
-  }
+  auto offsets = append(begin.document_log, partitions, {.begin = begin.generation});
   const auto note = notes_[owner].generations.find(begin.index);
   if (note == notes_[owner].generations.end() || !note->second.gate) return;
-  if (partitions == log.size() && below(5) != 0) note->second.gate->begin = std::move(offsets);
+  const bool whole = partitions == topics_.at(begin.document_log).size();
+  if (whole && below(5) != 0) note->second.gate->begin = std::move(offsets);
 }
 
 void FakeWorld::apply(const ObjectKey& owner, const UpdateNotes& action) {
@@ -284,24 +292,18 @@ void FakeWorld::apply(const ObjectKey& owner, const ForgetNotes&) {
   notes_.erase(owner);
 }
 void FakeWorld::apply(const ObjectKey&, const CreateTopic& action) {
+  if (groups_.contains(model::aggregate_group(action.topic))) {
+    violate("a table begins anew, and its events do not");
+  }
   topics_.try_emplace(action.topic, static_cast<size_t>(action.partitions));
 }
 void FakeWorld::apply(const ObjectKey&, const DeleteTopic& action) {
+  if (writes(action.topic)) violate("a table is deleted while it is written");
   topics_.erase(action.topic);
   for (auto& [group, offsets] : groups_) offsets.erase(action.topic);
 }
 void FakeWorld::apply(const ObjectKey&, const DeleteGroup& action) {
   groups_.erase(action.group);
-}
-void FakeWorld::apply(const ObjectKey&, const CreateIndex& action) {
-  const auto& spec = action.recipe.index.spec;
-  indices_.try_emplace(action.recipe.generation_index,
-                       Index{action.recipe, spec.replicas, kNeverRefreshed});
-}
-void FakeWorld::apply(const ObjectKey&, const UpdateSettings& action) {
-  auto& index = indices_.at(action.index);
-  index.replicas = action.replicas;
-  index.refresh_interval = action.refresh_interval;
 }
 void FakeWorld::apply(const ObjectKey& owner, const SendLead& action) {
   send_lead(owner, action, static_cast<size_t>(action.partitions));
@@ -309,51 +311,44 @@ void FakeWorld::apply(const ObjectKey& owner, const SendLead& action) {
 void FakeWorld::apply(const ObjectKey& owner, const SendBegin& action) {
   send_begin(owner, action, static_cast<size_t>(action.partitions));
 }
-void FakeWorld::apply(const ObjectKey&, const SwapAlias& action) {
-  const auto at = aliases_.find(action.alias);
-  const auto from = at == aliases_.end() ? std::nullopt : std::optional(at->second);
-  if (from == action.to) return;
-  if (from != action.from) return violate("the alias moves from where it is not");
-  if (!indices_.contains(action.to)) return violate("the alias moves to no index");
-  if (indices_.at(action.to).refresh_interval == kNeverRefreshed) {
-    return violate(fmt::format("the alias moves to {}, which is not refreshed", action.to.get()));
-  }
-  if (!complete(action.to)) {
-    return violate(fmt::format("the alias moves to {}, which is not complete", action.to.get()));
-  }
-  aliases_[action.alias] = action.to;
-}
-void FakeWorld::apply(const ObjectKey&, const DeleteIndex& action) {
-  for (const auto& [alias, index] : aliases_) {
-    const bool declared = std::ranges::any_of(
-        resources_.indices,
-        [&](const model::SearchIndex& one) { return one.spec.index_name == alias; });
-    if (index == action.index && declared) violate("the index under the alias is deleted");
-  }
-  std::erase_if(aliases_, [&](const auto& entry) { return entry.second == action.index; });
-  indices_.erase(action.index);
-}
 void FakeWorld::apply(const ObjectKey&, const EnsureWorkload& action) {
   const Workload& workload = action.workload;
   workloads_[workload.name] = workload;
   Running& running = running_[workload.name] = {};
   if (workload.role == Role::kCapture) {
+    slots_.insert(workload.name);
     auto config = model::parse_capture_config(workload.config);
     if (!config) return violate("capture's config cannot be read: " + config.error().message);
     running.capture = std::move(*config);
+    return;
+  }
+  if (workload.role == Role::kIngest) {
+    auto config = model::parse_ingest_config(workload.config);
+    if (!config) return violate("ingest's config cannot be read: " + config.error().message);
+    running.ingest = std::move(*config);
+    return;
+  }
+  if (workload.role == Role::kAggregate) {
+    auto config = model::parse_aggregate_config(workload.config);
+    if (!config) return violate("aggregate's config cannot be read: " + config.error().message);
+    running.aggregate = std::move(*config);
     return;
   }
   auto config = model::parse_pipeline_config(workload.config);
   if (!config) return violate("a worker's config cannot be read: " + config.error().message);
   running.route_group = model::route_group(config->index, config->bindings);
   running.fold_group = model::fold_group(config->index, config->generation_index);
-  running.rounds = gate_rounds(config->bindings);
+  running.rounds = model::fold_rounds(config->bindings);
   running.pipeline = std::move(*config);
 }
 void FakeWorld::apply(const ObjectKey&, const RemoveWorkload& action) {
   workloads_.erase(action.name);
   running_.erase(action.name);
   halted_.erase(action.name);
+}
+void FakeWorld::apply(const ObjectKey&, const DropSlot& action) {
+  if (workloads_.contains(action.capture)) violate("the slot of a capture that runs is dropped");
+  slots_.erase(action.capture);
 }
 
 }  // namespace searchsync::plan

@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "lib/model/fold_rounds.h"
 #include "lib/model/pipeline.h"
 #include "operator/plan/workloads.h"
 
@@ -30,11 +31,11 @@ class Gate {
 
   GateOutcome advance() {
     if (!note_.gate && !open()) return finish();
-    const int rounds = gate_rounds(in_.bindings);
+    const int rounds = model::fold_rounds(in_.bindings);
     while (note_.gate->round <= rounds) {
       if (!pass_round(rounds)) return finish();
     }
-    if (write_all()) stay_caught_up();
+    if (write_all() && accepted()) stay_caught_up();
     return finish();
   }
 
@@ -79,7 +80,11 @@ class Gate {
         wait(GateOutcome::Waiting::kSnapshot, fmt::format("topic {} does not exist", topic));
         return false;
       }
-      gate.sources[topic] = found->second.end;
+      if (binding.spec.aggregate) {
+        gate.tables[model::row_topic(binding)] = found->second.end;
+      } else {
+        gate.sources[topic] = found->second.end;
+      }
     }
     note_.gate = std::move(gate);
     return true;
@@ -88,7 +93,7 @@ class Gate {
   bool pass_round(int rounds) {
     GateNote& gate = *note_.gate;
     if (gate.round == 0) {
-      if (!routed()) return false;
+      if (!counted() || !routed()) return false;
     } else {
       const bool self = reached(folded_, log_.begin, gate.log);
       if (!self || !reached(led_, log_.begin, gate.log)) {
@@ -104,8 +109,33 @@ class Gate {
     // A moment in which all is folded: nothing is under way, no further round can find anything.
     const bool quiet =
         reached(folded_, log_.begin, log_.end) && reached(led_, log_.begin, log_.end);
-    gate = GateNote{.round = quiet ? rounds + 1 : gate.round + 1, .log = log_.end};
+    gate = GateNote{
+        .round = quiet ? rounds + 1 : gate.round + 1, .log = log_.end, .refused = refused()};
     return true;
+  }
+
+  // What has been committed of the events was in the table before its end was read.
+  bool counted() {
+    int64_t lag = 0;
+    for (const auto& binding : in_.bindings) {
+      const auto table = model::row_topic(binding);
+      const auto waited = note_.gate->tables.find(table);
+      if (waited == note_.gate->tables.end()) continue;
+      const auto topic = model::source_topic(binding.spec.source);
+      const auto events = in_.seen.topics.find(topic);
+      const auto rows = in_.seen.topics.find(table);
+      const Offsets begin = events == in_.seen.topics.end() ? Offsets{} : events->second.begin;
+      const auto committed = in_.seen.committed(model::aggregate_group(table), topic);
+      if (rows == in_.seen.topics.end() || !reached(committed, begin, waited->second)) {
+        lag += std::max<int64_t>(1, lag_records(committed, begin, waited->second));
+        continue;
+      }
+      note_.gate->sources[table] = rows->second.end;
+      note_.gate->tables.erase(waited);
+    }
+    if (lag == 0) return true;
+    wait(GateOutcome::Waiting::kFold, fmt::format("{} events are not yet counted", lag));
+    return false;
   }
 
   bool routed() {
@@ -133,20 +163,37 @@ class Gate {
   }
 
   bool write_all() {
-    Offsets past = note_.gate->begin;
-    outcome_.begins = past.empty();
-    for (auto& offset : past) offset = Offset(offset.get() + 1);
-    if (!outcome_.begins && reached(folded_, {}, past)) return true;
-    const auto written = std::ranges::count_if(past, [&, p = size_t{0}](Offset end) mutable {
-      const auto committed = p < folded_.size() ? folded_[p] : std::nullopt;
-      ++p;
-      return committed >= end;
-    });
+    const Offsets& begin = note_.gate->begin;
+    outcome_.begins = begin.empty();
+    if (!outcome_.begins && committed_past(folded_, begin)) return true;
+    size_t written = 0;
+    for (size_t p = 0; p < std::min(begin.size(), folded_.size()); ++p) {
+      if (folded_[p] > begin[p]) ++written;
+    }
     wait(GateOutcome::Waiting::kWrite,
          fmt::format("its documents are being written: {} of {} partitions are done", written,
                      log_.end.size()));
     outcome_.progress =
         0.5 + 0.5 * static_cast<double>(written) / static_cast<double>(log_.end.size());
+    return false;
+  }
+
+  int64_t refused() const {
+    const auto found = in_.seen.dead_letters.find("");
+    return found == in_.seen.dead_letters.end() ? 0 : found->second;
+  }
+
+  // Whose documents the engine refuses is not to take over from whose it has taken. As many as were
+  // refused before may be the same ones.
+  bool accepted() {
+    const int64_t more = refused() - note_.gate->refused;
+    if (in_.incumbent == nullptr || more <= note_.gate->refused) return true;
+    note_.caught_up_since.reset();
+    outcome_.progress = 1;
+    wait(GateOutcome::Waiting::kWrite,
+         fmt::format("the search engine has refused {} of its documents: `dlq list` says why; "
+                     "correct mappings or rows, or go on without them by `dlq drop --binding=-`",
+                     more));
     return false;
   }
 
@@ -181,19 +228,6 @@ class Gate {
   GateOutcome outcome_;
 };
 
-// Lookups from `holder` downwards, the longest chain.
-int lookup_depth(std::span<const model::SourceBinding> bindings, const std::string& holder,
-                 size_t remaining) {
-  int deepest = 0;
-  if (remaining == 0) return 0;
-  for (const auto& binding : bindings) {
-    const auto* lookup = std::get_if<model::LookupRelation>(&binding.spec.relation);
-    if (lookup == nullptr || lookup->of != holder) continue;
-    deepest = std::max(deepest, 1 + lookup_depth(bindings, binding.metadata.name, remaining - 1));
-  }
-  return deepest;
-}
-
 }  // namespace
 
 bool reached(const Committed& committed, const Offsets& begin, const Offsets& end) {
@@ -202,6 +236,12 @@ bool reached(const Committed& committed, const Offsets& begin, const Offsets& en
     if (p >= committed.size() || !committed[p] || *committed[p] < end[p]) return false;
   }
   return true;
+}
+
+bool committed_past(const Committed& committed, const Offsets& records) {
+  Offsets past = records;
+  for (auto& offset : past) offset = Offset(offset.get() + 1);
+  return reached(committed, {}, past);
 }
 
 bool snapshot_complete(const Observed& observed, const model::ObjectMeta& metadata,
@@ -222,20 +262,22 @@ int64_t lag_records(const Committed& committed, const Offsets& begin, const Offs
   return lag;
 }
 
-int gate_rounds(std::span<const model::SourceBinding> bindings) {
-  int hops = 2 * lookup_depth(bindings, "root", bindings.size());
-  for (const auto& binding : bindings) {
-    const bool link = std::holds_alternative<model::LinkRelation>(binding.spec.relation);
-    const bool root = std::holds_alternative<model::RootRelation>(binding.spec.relation);
-    int depth = lookup_depth(bindings, binding.metadata.name, bindings.size());
-    if (link) depth = std::max(depth, 1);  // the far root
-    if (link || std::holds_alternative<model::ChildrenRelation>(binding.spec.relation)) {
-      hops = std::max(hops, 1 + 2 * depth);
-    } else if (root) {
-      hops = std::max(hops, 2 * depth);
+std::string failed_check(const model::ReindexSpec& spec, const ObservedIndex& seen) {
+  for (const auto& check : spec.checks) {
+    const auto hits = seen.check_hits.find(check.name);
+    if (hits == seen.check_hits.end()) return fmt::format("check {} is yet to run", check.name);
+    const auto& [name, found] = *hits;
+    if (!found) return fmt::format("check {} could not run: {}", name, found.error().message);
+    if (*found < check.hits_min) {
+      return fmt::format("check {} finds {} documents, fewer than {}", name, *found,
+                         check.hits_min);
+    }
+    if (check.hits_max && *found > *check.hits_max) {
+      return fmt::format("check {} finds {} documents, more than {}", name, *found,
+                         *check.hits_max);
     }
   }
-  return 1 + hops;
+  return "";
 }
 
 GateOutcome advance_gate(const GateInput& input, GenerationNote note) {

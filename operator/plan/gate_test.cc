@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lib/model/fold_rounds.h"
 #include "operator/plan/test_resources.h"
 
 namespace searchsync::plan {
@@ -40,16 +41,16 @@ TEST(Gate, LagCountsWhatIsNotCommitted) {
 
 TEST(Gate, RoundsFollowTheDepthOfTheRelations) {
   auto all = resources({});
-  EXPECT_EQ(gate_rounds(all.bindings), 5);  // row, subscribe, lookup, subscribe, lookup
+  EXPECT_EQ(model::fold_rounds(all.bindings), 5);  // row, subscribe, lookup, subscribe, lookup
   all = resources({.topology = 1});
-  EXPECT_EQ(gate_rounds(all.bindings), 5);
+  EXPECT_EQ(model::fold_rounds(all.bindings), 5);
   std::get<model::LookupRelation>(all.bindings[0].spec.relation).of = "bug";
-  EXPECT_EQ(gate_rounds(all.bindings), 6);  // row, child, then as before
+  EXPECT_EQ(model::fold_rounds(all.bindings), 6);  // row, child, then as before
   all.bindings[3].spec.relation = model::LinkRelation{};
-  EXPECT_EQ(gate_rounds(all.bindings), 6);
+  EXPECT_EQ(model::fold_rounds(all.bindings), 6);
   all.bindings.erase(all.bindings.begin(), all.bindings.begin() + 1);
-  EXPECT_EQ(gate_rounds({&all.bindings[2], 1}), 4);  // row, child, subscribe, the far root
-  EXPECT_EQ(gate_rounds({&all.bindings[0], 1}), 1);
+  EXPECT_EQ(model::fold_rounds({&all.bindings[2], 1}), 4);  // row, child, subscribe, the far root
+  EXPECT_EQ(model::fold_rounds({&all.bindings[0], 1}), 1);
 }
 
 }  // namespace

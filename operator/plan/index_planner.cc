@@ -6,8 +6,15 @@
 
 #include "lib/base/check.h"
 #include "lib/model/pipeline.h"
+#include "operator/plan/autoscale.h"
+#include "operator/plan/cutover.h"
 #include "operator/plan/differences.h"
+#include "operator/plan/drift.h"
 #include "operator/plan/index_view.h"
+#include "operator/plan/lead.h"
+#include "operator/plan/partitions.h"
+#include "operator/plan/tables.h"
+#include "operator/plan/topics.h"
 #include "operator/plan/workloads.h"
 
 namespace searchsync::plan {
@@ -30,19 +37,33 @@ class IndexPlanner {
       return finish();
     }
     found_.serving = view_.serving;
+    found_.incumbent = view_.incumbent;
     found_.target = view_.target;
     found_.stall = find_stall(view_);
+    found_.drift = find_drift(view_);
     notes_ = keep_notes(view_);
+    // It cannot be told what to run those with: what runs of theirs runs on.
+    if (!std::ranges::all_of(seen_.generations, &ObservedGeneration::marked)) {
+      plan_.hold = Hold::kYes;
+    }
     if (found_.stall.reason.empty() && !spec_.suspend) {
+      add(put_right(view_));
+      plan_orphans();
+      add(drop_strays(view_.key, seen_));
       plan_topics();
       plan_target();
       plan_gate();
+      plan_heading();
       plan_leads();
       plan_cutover();
       plan_settings();
       plan_retirement();
+      plan_workloads();
+      add(plan_partitions({view_, notes_, retired_, heading_}));
+      found_.retention = retention_message(view_);
+    } else {
+      plan_workloads();
     }
-    plan_workloads();
     if (notes_ != seen_.notes) {
       plan_.steps.insert(plan_.steps.begin(), {view_.key, UpdateNotes{notes_},
                                                "they differ from what was observed", ""});
@@ -61,24 +82,37 @@ class IndexPlanner {
         {view_.key, std::move(action), std::move(reason), std::move(precondition)});
   }
 
+  void add(std::vector<Step> steps) { std::ranges::move(steps, std::back_inserter(plan_.steps)); }
+
+  // Workers whose index somebody has deleted: no group that they are members of can be forgotten.
+  void plan_orphans() {
+    for (const auto& workload : in_.observed.workloads) {
+      const bool needed = std::ranges::any_of(seen_.generations, [&](const auto& generation) {
+        return view_.worker_name_of(generation) == workload.name;
+      });
+      if (workload.owner != view_.key || workload.role != Role::kWorker || needed) continue;
+      add(RemoveWorkload{workload.name}, "its index is gone");
+    }
+  }
+
   void plan_topics() {
     for (const auto& binding : in_.bindings) {
       const auto name = model::source_topic(binding.spec.source);
-      if (view_.topic(name) == nullptr) {
-        found_.pending =
-            fmt::format("topic {} of binding {} does not exist yet", name, binding.metadata.name);
+      if (view_.topic(name) != nullptr) continue;
+      if (auto events = event_topic(in_.index, binding.spec.source)) {
+        add(std::move(*events), "events are kept in it", "it does not exist");
+        continue;
       }
+      const auto* postgres = std::get_if<model::PostgresSource>(&binding.spec.source);
+      found_.pending = fmt::format(
+          "topic {} of binding {} does not exist yet{}", name, binding.metadata.name,
+          postgres ? why_not_captured(in_.observed, in_.index.metadata, *postgres) : "");
     }
+    blocked_ = plan_tables(view_, plan_.steps, found_.pending);
     plan_document_log();
-    const auto dead_letters = model::dead_letter_topic(in_.index);
-    if (view_.topic(dead_letters) == nullptr) {
-      const auto retention = std::chrono::milliseconds(in_.policy.dead_letter_retention).count();
-      add(CreateTopic{.topic = dead_letters,
-                      .partitions = 1,
-                      .replication_factor = spec_.kafka.replication_factor,
-                      .config = {{"cleanup.policy", "delete"},
-                                 {"retention.ms", std::to_string(retention)}}},
-          "records that cannot be applied are kept in it", "it does not exist");
+    if (view_.topic(model::dead_letter_topic(in_.index)) == nullptr) {
+      add(dead_letter_topic(in_.index, in_.policy), "records that cannot be applied are kept in it",
+          "it does not exist");
     }
     for (const auto& [name, offsets] : seen_.topics) {
       if (name.starts_with(view_.document_log_prefix()) && !view_.uses_log(name)) {
@@ -115,77 +149,37 @@ class IndexPlanner {
         add(DeleteGroup{route}, "a new document log has to receive every row again",
             "its document log does not exist");
       }
-      const auto retention = std::chrono::milliseconds(in_.policy.log_retention).count();
-      add(CreateTopic{.topic = log_,
-                      .partitions = spec_.workers.partitions,
-                      .replication_factor = spec_.kafka.replication_factor,
-                      .config = {{"cleanup.policy", "compact"},
-                                 {"min.compaction.lag.ms", std::to_string(retention)},
-                                 {"delete.retention.ms", std::to_string(retention)}}},
-          "the documents are folds over it", "it does not exist");
+      add(document_log_topic(in_.index, log_, in_.policy), "the documents are folds over it",
+          "it does not exist");
     }
-  }
-
-  // Whether the leader of the log cannot be relied on to answer what is in the log before any Lead
-  // record that would be sent now.
-  bool leader_unable() const {
-    if (!lead_settled()) return false;
-    const auto* leader = view_.with_number(log_, leader_number(notes_, log_));
-    if (leader == nullptr) return true;
-    return !view_.is_target(*leader) && (view_.halted(*leader) || !leader->recipe);
-  }
-
-  // The next number; but where the leader is gone or has halted, its own: a generation of that
-  // number answers again, as it folds from the beginning, all that the leader left unanswered. That
-  // both may answer does no harm: answers carry the position that caused them.
-  Generation next_generation() const {
-    if (leader_unable()) return leader_number(notes_, log_);
-    Generation highest{0};
-    for (const auto& generation : seen_.generations) {
-      if (generation.document_log == log_) highest = std::max(highest, generation.generation);
-    }
-    const auto noted = notes_.generation_max.find(log_);
-    if (noted != notes_.generation_max.end()) highest = std::max(highest, noted->second);
-    return Generation(highest.get() + 1);
   }
 
   void plan_target() {
     if (view_.target != nullptr) {
-      if (!view_.is_serving(*view_.target) && !note(*view_.target).complete &&
-          view_.target->generation != leader_number(notes_, log_) && leader_unable()) {
+      if (may_delete(*view_.target) && !note(*view_.target).complete &&
+          view_.target->generation != leader_number(notes_, log_) && leader_unable(view_, notes_)) {
         add(DeleteIndex{view_.target_name}, "nobody can lead while it is built: it has to, itself",
             "it never was complete, and is not under the alias");
+        add(drop_all(view_.key, *view_.target, "the index is built anew"));
+        retired_.insert(view_.target_name);
       }
       return;
     }
     const auto fold = model::fold_group(in_.index, view_.target_name);
     if (seen_.groups.contains(fold)) {
-      for (const auto& workload : in_.observed.workloads) {
-        if (workload.owner == view_.key && workload.role == Role::kWorker &&
-            workload.name.starts_with(worker_prefix())) {
-          add(RemoveWorkload{workload.name}, "its index is gone");
-        }
-      }
       add(DeleteGroup{fold}, "a new index has to fold its log from the beginning",
           "its index does not exist");
     }
-    if (blocked_ || !lead_settled()) return;
+    if (blocked_ || !notes_.leads.contains(log_)) return;  // plan_lead settles who leads
     std::string reason = "it is declared";
-    if (view_.serving != nullptr && view_.serving->recipe) {
-      reason = fmt::format("rebuild beside {}: {}", view_.serving->index.get(),
-                           differences(*view_.serving->recipe, in_.index, in_.bindings));
+    const auto* former = view_.incumbent;
+    if (former != nullptr && former->recipe) {
+      reason = fmt::format("rebuild beside {}: {}", former->index.get(),
+                           differences(*former->recipe, in_.index, in_.bindings));
     }
-    add(CreateIndex{view_.declared_config(next_generation())}, std::move(reason),
+    add(CreateIndex{view_.declared_config(next_generation(view_, notes_))}, std::move(reason),
         "no index of this name exists");
   }
-
-  std::string worker_prefix() const {
-    const auto name = worker_name(in_.index, view_.target_name, kFirstGeneration);
-    return name.substr(0, name.size() - 1);
-  }
-
-  // Whether it is known who leads the declared log; if not, plan_lead settles it.
-  bool lead_settled() const { return notes_.leads.contains(log_); }
 
   GenerationNote& note(const ObservedGeneration& generation) {
     return notes_.generations.at(generation.index);
@@ -212,6 +206,7 @@ class IndexPlanner {
                                 .seen = seen_,
                                 .generation = *view_.target,
                                 .leader = leader == view_.target ? nullptr : leader,
+                                .incumbent = view_.incumbent,
                                 .now = in_.now},
                                target_note);
     if (view_.halted(*view_.target)) found_.gate->note.complete = false;
@@ -225,62 +220,40 @@ class IndexPlanner {
     }
   }
 
-  // Whether the alias may move to what is declared now.
-  bool cutover_ready() {
-    const auto* target = view_.target;
-    if (target == nullptr || view_.is_serving(*target)) return false;
-    const auto* log = view_.topic(log_);
-    if (!note(*target).complete || log == nullptr || view_.halted(*target)) return false;
-    const int64_t lag = lag_records(view_.folded(*target), log->begin, log->end);
-    if (target->refresh_interval != spec_.refresh_interval) return false;  // see plan_settings
-    if (lag > spec_.reindex.cutover.max_lag_records) {
-      found_.gate = GateOutcome{.waiting = GateOutcome::Waiting::kLag,
-                                .message = fmt::format("its lag is {} records", lag)};
-      return false;
+  // Where the alias goes: back to where it was, first of all; or on to what is declared.
+  void plan_heading() {
+    const bool back = alias_moved(view_);
+    const auto* to = back ? view_.incumbent : view_.target;
+    if (to == nullptr || (!back && view_.is_serving(*to))) return;
+    gentle_ = may_show_older(view_, *to);
+    if (back && !gentle_) {
+      if (!to->closed) heading_ = to;
+      return;
     }
-    if (view_.serving != nullptr && !note(*target).served &&
-        spec_.reindex.approval == model::Approval::kManual) {
-      found_.approval = fmt::format(
-          "{} is complete and waits for approval: set spec.reindex.approval to Automatic",
-          target->index.get());
-      return false;
-    }
-    return true;
+    auto readiness = plan::readiness(view_, *to, note(*to));
+    if (readiness.ready) heading_ = to;
+    if (!view_.is_target(*to)) return;
+    if (readiness.gate) found_.gate = std::move(readiness.gate);
+    found_.approval = std::move(readiness.approval);
+    found_.checks = std::move(readiness.checks);
   }
 
   void plan_leads() {
-    ready_ = cutover_ready();
     if (any_generation_on_log() && view_.topic(log_) != nullptr) plan_lead(log_);
-    if (view_.serving != nullptr && !view_.serves(log_) &&
-        view_.topic(view_.serving->document_log) != nullptr) {
-      plan_lead(view_.serving->document_log);
+    const auto* incumbent = view_.incumbent;
+    if (incumbent != nullptr && incumbent->document_log != log_ &&
+        view_.topic(incumbent->document_log) != nullptr) {
+      plan_lead(incumbent->document_log);
     }
-  }
-
-  Generation desired_leader(const std::string& log) const {
-    const bool target = view_.targets(log);
-    const bool serving = view_.serves(log);
-    if (target && ready_) return view_.target->generation;
-    const Generation now = leader_number(notes_, log);
-    const bool known = notes_.leads.contains(log);
-    if (known && ((target && view_.target->generation == now) ||
-                  (serving && view_.serving->generation == now))) {
-      return now;
-    }
-    if (serving) return view_.serving->generation;
-    if (target) return view_.target->generation;
-    if (known) return now;
-    Generation highest{0};
-    for (const auto& generation : seen_.generations) {
-      if (generation.document_log == log) highest = std::max(highest, generation.generation);
-    }
-    return highest;
   }
 
   // The notes of a log's lead begin with the log. Where there are none they were lost, and nobody
   // knows who leads: then a record says so, and everybody else is taken to have led before it.
   void plan_lead(const std::string& log) {
-    const Generation desired = desired_leader(log);
+    // Where the alias goes back at once, it does not matter who leads.
+    const bool served = heading_ != nullptr && (gentle_ || view_.is_target(*heading_));
+    const bool ready = served && heading_->document_log == log;
+    const Generation desired = ready ? heading_->generation : desired_leader(view_, notes_, log);
     const auto known = notes_.leads.find(log);
     std::set<Generation> draining;
     if (known == notes_.leads.end()) {
@@ -289,7 +262,8 @@ class IndexPlanner {
       }
     } else {
       const LeadNote& lead = known->second;
-      if (lead.generation == desired && !lead.offsets.empty()) return;
+      const bool old = ready && gentle_ && lead_is_old(lead, in_.now);
+      if (lead.generation == desired && !lead.offsets.empty() && !old) return;
       draining = lead.draining;
       if (view_.with_number(log, lead.generation) != nullptr) draining.insert(lead.generation);
     }
@@ -298,35 +272,63 @@ class IndexPlanner {
     add(SendLead{.document_log = log,
                  .partitions = static_cast<int32_t>(view_.topic(log)->end.size()),
                  .generation = desired,
-                 .draining = std::move(draining)},
-        ready_ ? "it is about to be served" : "it is the one to answer from here on",
-        ready_ ? "it is complete and caught up" : "no other generation leads");
+                 .draining = std::move(draining),
+                 .now = in_.now},
+        ready ? "it is about to be served" : "it is the one to answer from here on",
+        ready ? "it is complete and caught up" : "no other generation leads");
   }
 
+  // A new document log has nothing in common with the old one: there the lag's bound must do.
   void plan_cutover() {
-    if (!ready_) return;
-    const auto* serving = view_.serving;
+    if (heading_ == nullptr) return;
+    std::optional<TimePoint> before;
+    if (gentle_) {
+      if (!leads_sent_.contains(heading_->document_log)) before = swap_before(view_, *heading_);
+      if (!before) {
+        found_.gate = GateOutcome{.waiting = GateOutcome::Waiting::kLag,
+                                  .message = "it has yet to write what readers have seen"};
+        return;
+      }
+    }
+    notes_.moving_to = heading_->index;
+    const bool back = alias_moved(view_);
     add(SwapAlias{.alias = spec_.index_name,
-                  .from = serving == nullptr ? std::nullopt : std::optional(serving->index),
-                  .to = view_.target->index},
-        "it is what is declared",
-        fmt::format("{} is complete and caught up, and leads", view_.target->index.get()));
+                  .from = seen_.alias,
+                  .to = heading_->index,
+                  .before = before,
+                  .layout = layout_of(view_, *heading_)},
+        back ? "others have moved it" : "it is what is declared",
+        back ? "it is where the alias was put last"
+             : fmt::format("{} is complete and caught up, and leads", heading_->index.get()));
   }
 
   void plan_settings() {
     for (const auto& generation : seen_.generations) {
-      if (!view_.is_target(generation) && !view_.is_serving(generation)) continue;
-      const auto refresh = note(generation).complete ? spec_.refresh_interval : kNeverRefreshed;
-      if (generation.replicas == spec_.replicas && generation.refresh_interval == refresh) continue;
-      add(UpdateSettings{generation.index, spec_.replicas, refresh},
-          fmt::format("it has {} replicas and {}", generation.replicas,
-                      describe_refresh(generation.refresh_interval)));
+      const bool counts = view_.is_target(generation) || view_.is_incumbent(generation);
+      if (!counts || generation.closed || retired_.contains(generation.index)) continue;
+      auto& its = note(generation);
+      const auto wanted = wanted_settings(view_, its);
+      if (generation.settings == wanted) {
+        if (altered_partitions(generation, wanted).empty()) its.settings = wanted;
+        continue;
+      }
+      const bool others = set_by_others(its, wanted);
+      if (others && spec_.drift == model::Drift::kReport) continue;
+      // What follows may be done, or not: if others are declared then, nobody else changed them.
+      its.settings.reset();
+      add(UpdateSettings{generation.index, wanted},
+          fmt::format("{} {}", others ? "others have set" : "it has",
+                      describe(generation.settings)));
     }
+  }
+
+  bool may_delete(const ObservedGeneration& generation) const {
+    return !view_.is_read(generation) && generation.marked;
   }
 
   void plan_retirement() {
     for (const auto& generation : seen_.generations) {
-      if (view_.is_serving(generation) || retired_.contains(generation.index)) continue;
+      if (!may_delete(generation) || retired_.contains(generation.index)) continue;
       const bool lost = view_.topic(generation.document_log) == nullptr;
       if (lost) {
         retire({&generation}, "its document log is gone");
@@ -338,13 +340,13 @@ class IndexPlanner {
 
   void plan_retirement(const ObservedGeneration& generation) {
     const auto& log = generation.document_log;
-    const bool lives = log == log_ || view_.serves(log);
+    const bool lives = log == log_ || view_.reads(log);
     std::vector<const ObservedGeneration*> leaving;
-    std::string keep = lives ? why_finish(generation) : "";
+    std::string keep = lives ? why_finish(view_, notes_, leads_sent_, generation) : "";
     for (const auto& one : seen_.generations) {
       const bool together = lives ? &one == &generation : one.document_log == log;
       if (!together) continue;
-      if (keep.empty()) keep = why_warm(one);
+      if (keep.empty()) keep = may_delete(one) ? why_warm(one) : "others of its log are kept";
       leaving.push_back(&one);
     }
     if (!keep.empty()) {
@@ -370,6 +372,7 @@ class IndexPlanner {
     for (const auto* generation : leaving) {
       add(DeleteIndex{generation->index}, reason,
           "it is not under the alias, and has finished what it led");
+      add(drop_all(view_.key, *generation, reason));
     }
   }
 
@@ -382,55 +385,84 @@ class IndexPlanner {
     const auto left = *its.retired_at + spec_.reindex.keep_warm - in_.now;
     if (left <= left.zero()) return "";
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(left);
-    plan_.look_again = std::min(plan_.look_again.value_or(wait), wait);
+    if (plan_.look_again.count() == 0 || wait < plan_.look_again) plan_.look_again = wait;
     return fmt::format("{} is kept warm until reindex.keepWarm has passed", name);
-  }
-
-  // Why others of its log still need it. Empty: they do not.
-  std::string why_finish(const ObservedGeneration& generation) const {
-    const auto& name = generation.index.get();
-    const Generation number = generation.generation;
-    if (view_.with_number(generation.document_log, number) != &generation) return "";
-    const auto lead = notes_.leads.find(generation.document_log);
-    if (lead == notes_.leads.end() || lead->second.generation == number ||
-        leads_sent_.contains(generation.document_log)) {
-      return fmt::format("{} is kept until another leads", name);
-    }
-    if (lead->second.draining.contains(number)) {
-      return fmt::format("{} is kept until it has finished what it led", name);
-    }
-    return "";
   }
 
   void plan_workloads() {
     if (!spec_.suspend) {
       for (const auto& generation : seen_.generations) {
         if (retired_.contains(generation.index) || view_.superseded(generation)) continue;
-        if (auto config = view_.config_of(generation)) plan_worker(std::move(*config));
+        if (auto config = view_.config_of(generation)) plan_worker(generation, std::move(*config));
       }
       if (view_.target == nullptr) plan_.readers.push_back(view_.declared_config(kFirstGeneration));
+      if (auto one = aggregate_workload(view_)) ensure(std::move(*one), "its tables exist");
     }
-    if (view_.serving != nullptr) {
-      if (const auto config = view_.config_of(*view_.serving)) {
-        ensure(query_workload(in_.observed, *config), "the alias leads to an index");
+    const auto* read = view_.serving != nullptr ? view_.serving : view_.incumbent;
+    if (read != nullptr) {
+      plan_.served = view_.config_of(*read);
+      // A table's is answered for with all others of its database.
+      if (plan_.served && in_.observed.database_of(view_.key) == nullptr) {
+        ensure(query_workload(in_.observed, *plan_.served), "the alias leads to an index");
       }
+    }
+    if (auto ingest = ingest_workload(in_.observed, in_.index, view_.with_topics())) {
+      ensure(std::move(*ingest), "bindings take events over HTTP");
     }
   }
 
-  void plan_worker(model::PipelineConfig config) {
+  void plan_worker(const ObservedGeneration& generation, model::PipelineConfig config) {
     const bool exist = view_.sources_exist(config);
+    config.log_retention = log_retention(view_, generation.document_log);
     auto workload = worker_workload(in_.observed, config);
+    if (spec_.workers.autoscaling) workload.replicas = scaled(generation, workload.name, config);
     plan_.readers.push_back(std::move(config));
     if (exist || in_.observed.workload(workload.name) != nullptr) {
       ensure(std::move(workload), "its index exists");
     }
   }
 
+  int32_t scaled(const ObservedGeneration& generation, const std::string& workers,
+                 const model::PipelineConfig& config) {
+    const auto* running = in_.observed.workload(workers);
+    ScaleInput input{.spec = *spec_.workers.autoscaling,
+                     .partitions = spec_.workers.partitions,
+                     .current = running == nullptr ? 0 : running->replicas,
+                     .lag_records = view_.lag(generation, config.bindings),
+                     .arriving_per_second = seen_.arriving_per_second,
+                     .processed_per_second = {},
+                     .now = in_.now};
+    if (running != nullptr) input.processed_per_second = running->rows_per_second;
+    auto outcome = scale(input, notes_.scaling[generation.index]);
+    if (outcome.note == ScaleNote{}) {
+      notes_.scaling.erase(generation.index);
+    } else {
+      notes_.scaling[generation.index] = outcome.note;
+    }
+    // Whoever is to be served has to write what comes until then.
+    const bool next = view_.is_target(generation) || view_.is_incumbent(generation);
+    if (outcome.replicas == 0 && next && view_.serving != nullptr &&
+        !view_.is_serving(generation)) {
+      outcome.replicas = 1;
+      outcome.reason = "it is about to be served";
+    }
+    // What arrives for nobody has to be noticed.
+    if (outcome.replicas == 0) plan_.look_again = in_.policy.look_again_asleep;
+    scale_reasons_[workers] = std::move(outcome.reason);
+    return outcome.replicas;
+  }
+
   void ensure(Workload workload, std::string reason) {
     const auto* running = in_.observed.workload(workload.name);
-    if (running == nullptr || running->hash != workload.hash) {
+    if (running == nullptr) {
+      add(EnsureWorkload{workload}, std::move(reason));
+    } else if (running->hash != workload.hash) {
       add(EnsureWorkload{workload},
-          running == nullptr ? std::move(reason) : "its configuration or a secret changed");
+          running->hash.empty() ? kNotAsMade : "its configuration or a secret changed");
+    } else if (running->replicas != workload.replicas) {
+      const auto why = scale_reasons_.find(workload.name);
+      add(EnsureWorkload{workload},
+          why == scale_reasons_.end() ? fmt::format("{} run", running->replicas) : why->second);
     }
     plan_.workloads.push_back(std::move(workload));
   }
@@ -443,10 +475,13 @@ class IndexPlanner {
 
   IndexNotes notes_;
   Findings found_;
-  bool blocked_ = false;              // no index can be created in this plan
-  bool ready_ = false;                // the alias moves in this plan
+  bool blocked_ = false;  // no index can be created in this plan
+  // To which the alias moves, as soon as no reader can see anything older by it.
+  const ObservedGeneration* heading_ = nullptr;
+  bool gentle_ = false;               // readers could: see may_show_older()
   std::set<std::string> leads_sent_;  // document logs whose lead moves in this plan
   std::set<IndexName> retired_;
+  std::map<std::string, std::string> scale_reasons_;  // by workload
   IndexPlan plan_;
 };
 

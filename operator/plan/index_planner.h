@@ -1,6 +1,6 @@
 #pragma once
 
-// One index: what to do, and how it stands. plan() calls it for each.
+// One index: what to do, and how it stands. plan_index() of plan.h calls it.
 
 #include <chrono>
 #include <optional>
@@ -12,18 +12,6 @@
 #include "operator/plan/plan.h"
 
 namespace searchsync::plan {
-
-enum class Hold { kNo, kYes };
-
-struct IndexPlan {
-  std::vector<Step> steps;
-  std::vector<Workload> workloads;             // of workers and query
-  std::vector<model::PipelineConfig> readers;  // all whose sources have to be captured
-  Hold hold = Hold::kNo;  // kYes: too little is known; nothing that it may need is stopped
-  IndexStatus status;
-  std::vector<BindingStatus> bindings;
-  std::optional<std::chrono::milliseconds> look_again;  // at the latest, besides the policy's
-};
 
 struct IndexInput {
   const Observed& observed;
@@ -45,14 +33,24 @@ struct Stall {
   std::string message;
 };
 
+// What somebody else has changed: see drift.h. `reason` is empty if there is nothing of the kind.
+struct Drift {
+  std::string reason;  // AliasChanged, IndexClosed, MappingsChanged, SettingsChanged
+  std::string message;
+};
+
 // What the planner has found out about an index when it reports on it.
 struct Findings {
   const ObservedGeneration* serving = nullptr;
+  const ObservedGeneration* incumbent = nullptr;  // see IndexView
   const ObservedGeneration* target = nullptr;
   Stall stall;
-  std::string pending;   // what has to be there first; empty: nothing
-  std::string approval;  // empty: none needed
-  std::string retiring;  // about former generations
+  Drift drift;
+  std::string pending;    // what has to be there first; empty: nothing
+  std::string approval;   // empty: none needed
+  std::string checks;     // why they fail; empty: they do not
+  std::string retiring;   // about former generations
+  std::string retention;  // that more is declared than it has; empty: it is not
   std::optional<GateOutcome> gate;
 };
 

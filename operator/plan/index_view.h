@@ -3,6 +3,7 @@
 // The observation of one index, with names worked out and questions that several steps ask of it.
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "operator/plan/index_planner.h"
@@ -17,8 +18,13 @@ struct IndexView {
 
   bool is_target(const ObservedGeneration& g) const { return &g == target; }
   bool is_serving(const ObservedGeneration& g) const { return &g == serving; }
-  bool serves(const std::string& topic) const {
-    return serving != nullptr && serving->document_log == topic;
+  bool is_incumbent(const ObservedGeneration& g) const { return &g == incumbent; }
+  // Whether readers need it, perhaps among others, now or as soon as the alias is put back.
+  bool is_read(const ObservedGeneration& g) const;
+  // Whether one of those is built from it.
+  bool reads(const std::string& topic) const;
+  bool incumbent_on(const std::string& topic) const {
+    return incumbent != nullptr && incumbent->document_log == topic;
   }
   bool targets(const std::string& topic) const {
     return target != nullptr && target->document_log == topic;
@@ -26,16 +32,21 @@ struct IndexView {
 
   // Null: there is no such index, or topic.
   const ObservedGeneration* generation(const IndexName& name) const;
+  // Null: nobody remembers it. As it was observed, before keep_notes().
+  const GenerationNote* note(const ObservedGeneration& generation) const;
   const ObservedTopic* topic(const std::string& name) const;
 
   // The generation of that number; the declared one if there are two (see
   // IndexPlanner::next_generation).
   const ObservedGeneration* with_number(const std::string& document_log, Generation number) const;
 
-  // Two of one number: the one that neither is declared nor serves has nothing to do.
+  // Two of one number: the one that neither is declared nor read has nothing to do.
   bool superseded(const ObservedGeneration& generation) const;
 
   Committed folded(const ObservedGeneration& generation) const;
+  // Records that are yet to be routed or folded for it; nothing: not known.
+  std::optional<int64_t> lag(const ObservedGeneration& generation,
+                             std::span<const model::SourceBinding> bindings) const;
   std::string worker_name_of(const ObservedGeneration& generation) const;
   bool halted(const ObservedGeneration& generation) const;
 
@@ -47,6 +58,8 @@ struct IndexView {
   // What to run a generation with; nothing if its recipe cannot be read.
   std::optional<model::PipelineConfig> config_of(const ObservedGeneration& generation) const;
   bool sources_exist(const model::PipelineConfig& config) const;
+  // What is declared, as far as the topic that it reads exists.
+  std::vector<model::SourceBinding> with_topics() const;
 
   const IndexInput& in;
   const ObservedIndex& seen;
@@ -55,14 +68,17 @@ struct IndexView {
   const std::string log;        // the declared document log
   const IndexName target_name;  // the declared generation
   const ObservedGeneration* target = nullptr;
-  const ObservedGeneration* serving = nullptr;
+  const ObservedGeneration* serving = nullptr;  // to which alone the alias leads
+  // The one to which the alias should lead until another is ready: see find_incumbent().
+  const ObservedGeneration* incumbent = nullptr;
+
+ private:
+  const ObservedGeneration* find_incumbent() const;
 };
 
 Stall find_stall(const IndexView& view);
 
 // The notes, with all that the observation has to add.
 IndexNotes keep_notes(const IndexView& view);
-
-Generation leader_number(const IndexNotes& notes, const std::string& document_log);
 
 }  // namespace searchsync::plan

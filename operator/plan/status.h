@@ -18,6 +18,7 @@ enum class Phase {
   kBuilding,          // a generation folds up to its gate
   kCatchingUp,        // its lag has to stay low for a while
   kAwaitingApproval,  // it could be served
+  kChecking,          // it is complete, but does not answer the checks as it must
   kCuttingOver,
   kServing,
   kSuspended,
@@ -32,11 +33,19 @@ enum class ConditionStatus { kFalse, kTrue, kUnknown };
 std::string_view to_string(ConditionStatus status);
 
 struct Condition {
-  std::string type;  // Ready, Available, Reconciling, Stalled
+  std::string type;  // Ready, Available, Reconciling, Stalled, Drifted
   ConditionStatus status = ConditionStatus::kUnknown;
   std::string reason;  // CamelCase
   std::string message;
   friend bool operator==(const Condition&, const Condition&) = default;
+};
+
+// Of an index with `tables`.
+struct TablesStatus {
+  int32_t kept = 0;
+  int32_t ready = 0;    // of those
+  int32_t refused = 0;  // selected, and not kept: the message says why
+  friend bool operator==(const TablesStatus&, const TablesStatus&) = default;
 };
 
 struct IndexStatus {
@@ -44,12 +53,14 @@ struct IndexStatus {
   Phase phase = Phase::kUnknown;
   std::optional<IndexName> alias;        // what readers read
   std::optional<Generation> generation;  // of that
+  std::optional<int64_t> partitions;     // of that; nothing: it is not partitioned
   IndexName desired;                     // the generation that is declared
   // Of what readers read; before there is such, of what is built
   std::optional<int64_t> lag_records;
   std::optional<double> lag_seconds;
   std::optional<double> rows_per_second;
   int64_t dead_letters = 0;
+  std::optional<TablesStatus> tables;
   double progress = 0;  // 0..1 of the way to serving what is declared
   std::vector<Condition> conditions;
   std::string message;  // desired against permitted now, and why

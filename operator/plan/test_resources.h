@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "lib/model/resources.h"
@@ -13,10 +14,25 @@ struct Declared {
   int32_t replicas = 1;
   model::Approval approval = model::Approval::kAutomatic;
   bool suspend = false;
+  bool autoscaling = false;
+  int hours = 0;        // that partitions of an hour are kept; 0: it is not partitioned
+  bool events = false;  // a binding with an HTTP source
+  int counts = 0;       // of events, by a binding; another value, another table; 0: there is none
+  bool counts_http = false;  // those events come over HTTP
+  int32_t ingest_replicas = 1;
+  std::optional<std::string> approved;
+  std::optional<std::string> serve;
+  int64_t hits_min = 0;  // of a check, if it is not 0
+  model::Drift drift = model::Drift::kCorrect;
+  model::Adoption adoption = model::Adoption::kRefuse;
   model::DeletionPolicy deletion_policy = model::DeletionPolicy::kRetain;
 };
 
 model::Resources resources(const Declared& declared);
+
+inline constexpr const char* kEventTopic = "searchsync.default.click.events";
+inline constexpr const char* kCountedTopic = "visits";  // what Declared::counts reads
+inline constexpr const char* kCountedEventTopic = "searchsync.default.visit.events";  // over HTTP
 
 // A world's tables, that all Declared together read.
 inline constexpr const char* kTables[] = {"public.runs", "public.owners", "public.teams",

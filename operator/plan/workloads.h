@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,13 +17,37 @@ namespace searchsync::plan {
 model::PipelineConfig with_current_settings(model::PipelineConfig recipe,
                                             const model::SearchIndex& declared);
 
+// Why a workload is ensured whose hash is not known.
+inline constexpr const char* kNotAsMade = "it is not as this operator made it";
+
 std::string worker_name(const model::SearchIndex& index, const IndexName& generation_index,
                         Generation generation);
 std::string query_name(const model::SearchIndex& index);
+std::string ingest_name(const model::SearchIndex& index);
+std::string aggregate_name(const model::SearchIndex& index);
 std::string capture_name(const model::ObjectMeta& metadata, const model::SecretRef& database);
 
+// ": " and why the capture of a table is not at work, as far as is known; empty: it is.
+std::string why_not_captured(const Observed& observed, const model::ObjectMeta& metadata,
+                             const model::PostgresSource& source);
+
 Workload worker_workload(const Observed& observed, const model::PipelineConfig& config);
+// Also knows the indices of observed.resources that relations lead to.
 Workload query_workload(const Observed& observed, const model::PipelineConfig& config);
+// Of all tables of a database together.
+Workload database_query_workload(const Observed& observed, const model::SearchIndex& index,
+                                 std::span<const model::ServedTable> tables);
+// Nothing if none of the bindings has an HTTP source.
+std::optional<Workload> ingest_workload(const Observed& observed, const model::SearchIndex& index,
+                                        std::span<const model::SourceBinding> bindings);
+
+// Of a reader what Captures reads; nothing: it reads no database.
+std::optional<model::PipelineConfig> for_captures(const model::PipelineConfig& reader);
+
+// Of bindings with `aggregate`; nothing if there is none.
+std::optional<Workload> aggregate_workload(const Observed& observed,
+                                           const model::SearchIndex& index,
+                                           std::vector<model::SourceBinding> bindings);
 
 // Collects the tables that any generation of any index reads: one process a database.
 class Captures {
@@ -29,6 +55,7 @@ class Captures {
   // The first to name a database decides on the Kafka it is captured into.
   void add(const model::SearchIndex& index, std::span<const model::SourceBinding> bindings);
 
+  std::set<std::string> names() const;  // of the workloads
   // In order of name.
   std::vector<Workload> workloads(const Observed& observed) const;
 

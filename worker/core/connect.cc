@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "lib/base/base64.h"
 #include "worker/core/convert.h"
 #include "worker/core/decimal.h"
 #include "worker/core/json_check.h"
@@ -121,7 +122,7 @@ Result<std::string_view> text_of(ondemand::value value, std::string_view expecte
 
 Result<std::string> bytes_of(ondemand::value value, std::string_view expected) {
   ASSIGN_OR_RETURN(const auto text, text_of(value, expected));
-  auto bytes = from_base64(text);
+  auto bytes = decode_base64(text);
   if (!bytes) return std::unexpected(wrong(expected, text));
   return std::move(*bytes);
 }

@@ -7,13 +7,6 @@
 namespace searchsync::worker {
 namespace {
 
-int sextet(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 constexpr uint32_t kNineDigits = 1'000'000'000;
 
 // The digits of an integer in two's complement, without a sign.
@@ -42,25 +35,6 @@ std::string digits_of(std::string_view bytes, bool negative) {
 }
 
 }  // namespace
-
-std::optional<std::string> from_base64(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  for (size_t at = 0; at < text.size(); at += 4) {
-    const auto four = text.substr(at, 4);
-    const bool last = at + 4 == text.size();
-    const size_t padding = !last ? 0 : four.ends_with("==") ? 2 : four.ends_with('=') ? 1 : 0;
-    uint32_t group = 0;
-    for (size_t i = 0; i < 4; ++i) {
-      const int value = i >= 4 - padding ? 0 : sextet(four[i]);
-      if (value < 0) return std::nullopt;
-      group = group << 6 | static_cast<uint32_t>(value);
-    }
-    for (size_t i = 0; i < 3 - padding; ++i) bytes += static_cast<char>(group >> (16 - 8 * i));
-  }
-  return bytes;
-}
 
 bool append_decimal(std::string_view unscaled, int32_t scale, std::string& out) {
   if (unscaled.size() > kDecimalBytesMax) return false;

@@ -9,9 +9,6 @@
 
 namespace searchsync::worker {
 
-// The bytes of base64 with padding; nothing if it is not that.
-std::optional<std::string> from_base64(std::string_view text);
-
 inline constexpr size_t kDecimalBytesMax = 4096;  // some 9,800 digits
 inline constexpr int32_t kDecimalScaleMax = 20'000;
 

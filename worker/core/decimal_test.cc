@@ -68,23 +68,6 @@ TEST(Decimal, BeyondItsLimitsNothingIsWritten) {
   EXPECT_EQ(decimal(std::string(kDecimalBytesMax + 1, '\x7f'), 0), "before refused");
 }
 
-TEST(Base64, WholeGroupsOnly) {
-  const std::pair<std::string_view, std::optional<std::string>> cases[] = {
-      {"", ""},
-      {"MDk=", "\x30\x39"},
-      {"/w==", "\xff"},
-      {"AAEC", std::string("\0\1\2", 3)},
-      {"+/+/", "\xfb\xff\xbf"},
-      {"MDk", std::nullopt},
-      {"M===", std::nullopt},
-      {"MD=k", std::nullopt},
-      {"MDk=MDk=", std::nullopt},
-      {"MD-_", std::nullopt},
-      {"MD k", std::nullopt},
-  };
-  for (const auto& [text, bytes] : cases) EXPECT_EQ(from_base64(text), bytes) << text;
-}
-
 TEST(Bits, TheHighestFirst) {
   const auto bits = [](std::string_view bytes, size_t count) {
     std::string out;

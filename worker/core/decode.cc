@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "lib/model/pipeline.h"
 #include "worker/core/connect.h"
 #include "worker/core/convert.h"
 #include "worker/core/json_check.h"
@@ -415,11 +416,8 @@ Result<std::optional<SourceRow>> Decoder::Impl::decode_change(
 Decoder::Decoder(const model::SourceBinding& binding) : impl_(std::make_unique<Impl>()) {
   impl_->binding = binding.metadata.name;
   impl_->columns = binding.spec.key;
-  if (const auto* kafka = std::get_if<model::KafkaSource>(&binding.spec.source)) {
-    impl_->format = kafka->format;
-  } else {
-    impl_->captured = true;
-  }
+  impl_->format = model::row_format(binding);
+  impl_->captured = std::holds_alternative<model::PostgresSource>(binding.spec.source);
 }
 
 Decoder::~Decoder() = default;

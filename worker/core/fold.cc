@@ -56,6 +56,9 @@ Result<void> Fold::apply(Offset offset, const Message& message, Duties duties, E
     case MessageKind::kRepeat:
       apply_repeat(offset, message, effects);
       return {};
+    case MessageKind::kTouch:
+      if (message.binding == pipeline_.root) touch(message.key, message.changed_at_us, effects);
+      return {};
     case MessageKind::kLead:
     case MessageKind::kBegin:
       break;
@@ -69,7 +72,8 @@ Result<void> Fold::apply_row(Offset offset, const Message& message, Effects& eff
   const auto state_key = keys_.row(message.binding, message.key);
   Held before, after;
   const bool known = read(state_key, before);
-  if (known && message.position <= before.position) {
+  const bool expires = message.position == before.position && !message.row && before.present;
+  if (known && message.position <= before.position && !expires) {
     if (came_late(message, state_key, before)) repeat_row(message, before, effects);
     return {};
   }
@@ -87,6 +91,7 @@ Result<void> Fold::apply_row(Offset offset, const Message& message, Effects& eff
   if (message.binding == pipeline_.root) {
     move_edges({.kind = Holder::Kind::kRoot, .binding = message.binding, .key = message.key},
                known ? &before : nullptr, after, effects);
+    leave(offset, message.key, before, after);
     touch(message.key, message.changed_at_us, effects);
   }
   return projected;
@@ -96,7 +101,9 @@ Result<void> Fold::apply_row(Offset offset, const Message& message, Effects& eff
 // way no other question is asked, or a batch sent twice would grow with each turn: whatever comes
 // late meanwhile comes before the answer.
 bool Fold::came_late(const Message& message, std::string_view state_key, Held& held) {
-  const bool late = message.position < held.position;
+  // At equal positions a deletion is the newer one: see send_expired().
+  const bool late = message.position < held.position ||
+                    (message.position == held.position && message.row && !held.present);
   if (late == held.asked || (late && !duties_.sends)) return false;
   held.asked = late;
   write(state_key, held);
@@ -201,7 +208,12 @@ void Fold::apply_repeat(Offset offset, const Message& message, Effects& effects)
 
 bool Fold::read(std::string_view state_key, Held& held) {
   if (!store_.get(state_key, buffer_)) return false;
-  ByteReader reader(buffer_);
+  parse(buffer_, held);
+  return true;
+}
+
+void Fold::parse(std::string_view bytes, Held& held) {
+  ByteReader reader(bytes);
   held.position.epoch = reader.integer<uint64_t>();
   held.position.value = reader.integer<uint64_t>();
   const auto flags = reader.integer<uint8_t>();
@@ -210,7 +222,6 @@ bool Fold::read(std::string_view state_key, Held& held) {
   held.asked = (flags & kAsked) != 0;
   held.tuple = reader.bytes(reader.integer<uint32_t>());
   held.json = reader.rest();
-  return true;
 }
 
 void Fold::write(std::string_view state_key, const Held& held) {
@@ -273,6 +284,49 @@ void Fold::send_to_parents(Offset offset, const Message& message, const Held& be
       send(partition_of(pipeline_.root, new_root, options_.partitions), child, effects);
     }
   }
+}
+
+std::optional<Place> Fold::place_of(const Held& root) const {
+  if (!root.shown()) return std::nullopt;
+  TupleView tuple;
+  tuple.parse(root.tuple);
+  return worker::place_of(*pipeline_.partitioning, tuple);
+}
+
+// The place that it comes back to is one that every write covers.
+void Fold::leave(Offset offset, std::string_view root, const Held& before, const Held& after) {
+  if (!pipeline_.partitioning) return;
+  const auto state_key = keys_.left(root);
+  if (!duties_.moves) {  // it is done, and so is all that was noted before it
+    store_.erase(state_key);
+    return;
+  }
+  const auto was = place_of(before), is = place_of(after);
+  if (was == is) return;
+  std::vector<Left> left;
+  if (store_.get(state_key, buffer_)) left = decode_left(buffer_);
+  std::erase_if(left, [&](const Left& one) { return one.place == was || one.place == is; });
+  if (was) left.push_back({*was, offset});
+  if (left.empty()) {
+    store_.erase(state_key);
+  } else {
+    store_.put(state_key, encode_left(left));
+  }
+}
+
+std::vector<Place> Fold::left(std::string_view root, Offset done) {
+  const auto state_key = keys_.left(root);
+  if (!store_.get(state_key, buffer_)) return {};
+  auto left = decode_left(buffer_);
+  const auto forgotten = std::erase_if(left, [done](const Left& one) { return one.since < done; });
+  if (left.empty()) {
+    store_.erase(state_key);
+  } else if (forgotten > 0) {
+    store_.put(state_key, encode_left(left));
+  }
+  std::vector<Place> places;
+  for (auto& one : left) places.push_back(std::move(one.place));
+  return places;
 }
 
 void Fold::touch(std::string_view root, uint64_t changed_at_us, Effects& effects) {

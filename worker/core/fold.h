@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "worker/core/build.h"
 #include "worker/core/keys.h"
 #include "worker/core/message.h"
+#include "worker/core/place.h"
 #include "worker/core/store.h"
 #include "worker/core/tuple.h"
 
@@ -86,6 +88,7 @@ class Fold : public RowReader {
   struct Duties {
     bool sends = true;    // no other generation leads
     bool touches = true;  // the generation has begun to write
+    bool moves = true;    // a document may still be where this message takes it from
   };
 
   // Applies one message of a row; appends what it causes to `effects`. Errors: kMalformed: a row
@@ -102,6 +105,16 @@ class Fold : public RowReader {
   // Touches up to `limit` roots after `cursor`, in order of key, and moves it. False if it was the
   // last.
   bool touch_roots(size_t limit, std::string& cursor, Effects& effects);
+
+  // The places that a document has left, of a partitioned index; forgets those before `done`, which
+  // it has been deleted from.
+  std::vector<Place> left(std::string_view root, Offset done);
+
+  // Of up to `limit` roots after `cursor`, in order of key, has those deleted from the log whose
+  // place is older than `oldest`; moves the cursor. False if it was the last. A deletion has the
+  // position of the row that it deletes: at equal positions it wins, and any other change does over
+  // it.
+  bool send_expired(size_t limit, model::Period oldest, std::string& cursor, Effects& effects);
 
   Known root(std::string_view key, std::string& tuple) override;
   Known lookup(BindingId binding, std::string_view key, std::string& tuple) override;
@@ -129,6 +142,7 @@ class Fold : public RowReader {
   void apply_repeat(Offset offset, const Message& message, Effects& effects);
 
   bool read(std::string_view state_key, Held& held);
+  static void parse(std::string_view bytes, Held& held);
   void write(std::string_view state_key, const Held& held);
   Result<void> project(const Message& message, Held& held);
   // Notes a message that is not newer than what is held. True if it came late and the newer one has
@@ -139,6 +153,8 @@ class Fold : public RowReader {
   void answer_subscribers(Offset offset, const Message& message, Effects& effects);
   void send_to_parents(Offset offset, const Message& message, const Held& before, const Held& after,
                        Effects& effects);
+  void leave(Offset offset, std::string_view root, const Held& before, const Held& after);
+  std::optional<Place> place_of(const Held& root) const;
   void touch(std::string_view root, uint64_t changed_at_us, Effects& effects);
   void send(Partition to, const Message& message, Effects& effects);
   void move_edges(const Holder& holder, const Held* before, const Held& after, Effects& effects);

@@ -87,8 +87,12 @@ class StateKeys {
     append_integer(out, batch);
     return out;
   }
+  // The places that a document has left and may still be in.
+  std::string left(std::string_view root) const { return (prefix_ + 'v') += root; }
   // How far the log is applied, who leads, whose log it is.
   std::string progress() const { return prefix_ + 'm'; }
+  // Who led before. Missing in state that is older than it.
+  std::string leadership() const { return prefix_ + 'n'; }
 
  private:
   std::string table(char letter, model::BindingId binding) const {

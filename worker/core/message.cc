@@ -14,11 +14,11 @@ void append_header(std::string& out, const Message& message) {
 }
 
 // A Lookup without a row is knowledge that must survive compaction. A Row or Child without one is a
-// deletion that need not, and neither need a question that was answered long ago.
+// deletion that need not, and neither need a question that was answered long ago, nor a touch.
 bool is_tombstone(const Message& message) {
   return !message.row &&
          (message.kind == MessageKind::kRow || message.kind == MessageKind::kChild ||
-          message.kind == MessageKind::kRepeat);
+          message.kind == MessageKind::kRepeat || message.kind == MessageKind::kTouch);
 }
 
 std::string encode_key(const Message& message) {
@@ -87,6 +87,7 @@ Result<Message> decode(std::string_view key, std::optional<std::string_view> val
     case MessageKind::kSubscribe:
     case MessageKind::kLookup:
     case MessageKind::kRepeat:
+    case MessageKind::kTouch:
       message.binding = keys.integer<BindingId>();
       if (message.kind == MessageKind::kChild || message.kind == MessageKind::kRepeat) {
         message.side = keys.integer<uint8_t>();

@@ -35,6 +35,7 @@ enum class MessageKind : char {
   kSubscribe = 'S',  // to a row's owner: tell `subscriber` this row, now and at each change
   kLookup = 'L',     // from a row's owner to a subscribed partition; without a row: it is absent
   kRepeat = 'P',     // to a row's owner: say again what the child is to this root
+  kTouch = 'T',      // to a root's owner: its document is written again, as it is; changes nothing
   kLead = 'G',       // from here on only this generation sends messages
   kBegin = 'B',      // this generation writes every document, and from then on each that changes
 };

@@ -43,6 +43,7 @@ std::vector<Message> samples() {
       {.kind = MessageKind::kLookup, .binding = 1, .key = "x", .position = {0, 9}, .row = "{}"},
       {.kind = MessageKind::kLookup, .binding = 1, .key = "x", .position = {0, 9}},
       {.kind = MessageKind::kRepeat, .binding = 2, .side = 1, .key = "x", .root = "y"},
+      {.kind = MessageKind::kTouch, .binding = 5, .key = "x"},
       {.kind = MessageKind::kLead, .generation = Generation(32767)},
       {.kind = MessageKind::kBegin, .generation = Generation(1)},
   };
@@ -75,8 +76,9 @@ TEST(Message, IsReadAsItWasWritten) {
 TEST(Message, OnlyWhatIsGoneOrAnsweredIsATombstone) {
   for (const auto& message : samples()) {
     const bool forgettable =
-        !message.row && (message.kind == MessageKind::kRow || message.kind == MessageKind::kChild ||
-                         message.kind == MessageKind::kRepeat);
+        !message.row &&
+        (message.kind == MessageKind::kRow || message.kind == MessageKind::kChild ||
+         message.kind == MessageKind::kRepeat || message.kind == MessageKind::kTouch);
     EXPECT_EQ(!encode(message).value.has_value(), forgettable) << static_cast<char>(message.kind);
   }
 }

@@ -20,13 +20,14 @@ enum class FirstPass : uint8_t {
 struct Progress {
   Offset applied;  // the next offset to apply
   Generation leader{1};
+  int64_t yielded_ms = 0;  // when the lead last went to another generation; 0: never
   uint64_t next_batch = 1;
   int64_t began_ms = 0;   // when the fold began, at the start of the log
   int64_t newest_ms = 0;  // up to when it has applied all there was
   bool whole = true;      // no record was missing so far: nothing had been compacted
   // The first pass folds up to both of these.
-  Offset silent_until;  // the end of the log, when nothing was known of it
-  Offset begun_at{-1};  // of the Begin record; -1: not read yet
+  Offset silent_until;             // the end of the log, when nothing was known of it
+  std::optional<Offset> begun_at;  // of the Begin record; nothing: not read yet
   FirstPass first_pass = FirstPass::kFolding;
   std::string cursor;  // kWriting: the last root that was written
 };

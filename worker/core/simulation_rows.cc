@@ -1,20 +1,20 @@
 #include "worker/core/simulation_rows.h"
 
+#include <set>
+
 #include "lib/base/check.h"
+#include "worker/core/test_bindings.h"
 
 namespace searchsync::worker::simulation {
 namespace {
 
-model::SourceBinding binding(std::string name, model::Relation relation,
-                             std::vector<model::FieldMapping> fields) {
-  model::SourceBinding made;
-  made.metadata.name = std::move(name);
-  made.spec.source = model::KafkaSource{.topic = made.metadata.name};
-  made.spec.key = {"id"};
-  made.spec.relation = std::move(relation);
-  made.spec.fields = std::move(fields);
-  return made;
-}
+// Of the days that runs have, those that are kept, seen from kNow: not the last ones.
+const std::set<json> kDaysKept = {"2026-11-26", "2026-11-27T23:59:59.9Z", "2026-11-28",
+                                  "2026-11-30"};
+const std::vector<json> kDays = {"2026-11-26", "2026-11-27T23:59:59.9Z",
+                                 "2026-11-28", "2026-11-30",
+                                 "2026-11-25", "2026-12-01",
+                                 nullptr,      "soon"};
 
 bool shown(const json& row, Generation generation) {
   return generation == Generation(1) || row["n"].is_number();
@@ -22,10 +22,10 @@ bool shown(const json& row, Generation generation) {
 
 }  // namespace
 
-model::Pipeline make_pipeline(Generation generation) {
+model::Pipeline make_pipeline(Generation generation, Partitioned partitioned) {
   const auto type =
       generation == Generation(1) ? model::FieldType::kAuto : model::FieldType::kNumber;
-  const std::vector<model::SourceBinding> bindings = {
+  std::vector<model::SourceBinding> bindings = {
       binding("run", model::RootRelation{}, {{"id", "id"}, {"name", "name"}, {"n", "n", type}}),
       binding("owner", model::LookupRelation{.of = "root", .from = {"owner"}},
               {{"name", "owner.name"}, {"n", "owner.n", type}}),
@@ -39,7 +39,15 @@ model::Pipeline make_pipeline(Generation generation) {
               {{"name", "assigneeTeam"}, {"n", "assigneeTeamN", type}}),
       binding("peer", model::LinkRelation{.near = {"a"}, .far = {"b"}, .into = "peers"},
               {{"id", "id"}, {"n", "n", type}, {"far.name", "name"}, {"far.n", "farN", type}})};
-  auto compiled = model::compile(model::SearchIndex{}, bindings);
+  model::SearchIndex index;
+  if (partitioned == Partitioned::kCleaned) bindings.pop_back();
+  if (partitioned != Partitioned::kNo) {
+    bindings.front().spec.fields.push_back({"at", "at"});
+    bindings.front().spec.fields.push_back({"owner", "ownerId"});
+    index.spec.partitioning =
+        model::PartitioningSpec{.field = "at", .retain = kRetain, .routing = "ownerId"};
+  }
+  auto compiled = model::compile(index, bindings);
   CHECK(compiled.has_value());
   return *compiled;
 }
@@ -54,7 +62,7 @@ const std::vector<std::string>& bindings_of(const std::string& table) {
   return all.at(table);
 }
 
-std::map<std::string, json> join(Rows rows, Generation generation) {
+std::map<std::string, json> join(Rows rows, Generation generation, Partitioned partitioned) {
   for (auto& [table, content] : rows) {
     std::erase_if(content, [&](const auto& entry) { return !shown(entry.second, generation); });
   }
@@ -77,8 +85,8 @@ std::map<std::string, json> join(Rows rows, Generation generation) {
                        {"n", of(owner, "n")},
                        {"team", of(team, "name")},
                        {"teamN", of(team, "n")}}},
-                     {"bugs", json::array()},
-                     {"peers", json::array()}};
+                     {"bugs", json::array()}};
+    if (partitioned != Partitioned::kCleaned) document["peers"] = json::array();
     for (const auto& [bug_key, bug] : rows["bug"]) {
       if (bug["run"] != key) continue;
       const json assignee = row("owner", bug["assignee"]);
@@ -92,6 +100,7 @@ std::map<std::string, json> join(Rows rows, Generation generation) {
                                   {"assigneeTeamN", of(assignee_team, "n")}});
     }
     for (const auto& [peer_key, peer] : rows["peer"]) {
+      if (partitioned == Partitioned::kCleaned) break;
       for (const auto& [near, far] : {std::pair("a", "b"), std::pair("b", "a")}) {
         if (peer[near] != key) continue;
         const json other = row("run", peer[far]);
@@ -100,6 +109,13 @@ std::map<std::string, json> join(Rows rows, Generation generation) {
                                      {"name", of(other, "name")},
                                      {"farN", of(other, "n")}});
       }
+    }
+    if (partitioned != Partitioned::kNo) {
+      if (!kDaysKept.contains(run["at"])) continue;
+      document["at"] = run["at"];
+      document["ownerId"] = run["owner"];
+      const auto routing = run["owner"].is_null() ? "" : run["owner"].dump();
+      document["@place"] = run["at"].get<std::string>().substr(0, 10) + "/" + routing;
     }
     documents[std::to_string(key)] = document;
   }
@@ -120,6 +136,8 @@ std::vector<Change> make_history(std::mt19937_64& rng, Rows& rows) {
   const auto some = [&](int count) { return below(count + 1) == 0 ? json() : json(below(count)); };
   const std::vector<std::string> tables = {"run", "owner", "team", "bug", "peer"};
   std::vector<Change> history;
+  std::mt19937_64 days = rng;  // of its own: the rest is as it is without them
+  days.discard(10'000);
   const int length = 5 + below(75);
   for (int position = 1; position <= length; ++position) {
     Change change{.table = tables[static_cast<size_t>(below(5))],
@@ -132,7 +150,10 @@ std::vector<Change> make_history(std::mt19937_64& rng, Rows& rows) {
           {"id", change.key},
           {"name", below(4) == 0 ? "same" : change.table + "@" + std::to_string(position)},
           {"n", below(8) == 0 ? json("none") : json(position)}};
-      if (change.table == "run") change.row["owner"] = some(3);
+      if (change.table == "run") {
+        change.row["owner"] = some(3);
+        change.row["at"] = kDays[days() % kDays.size()];
+      }
       if (change.table == "owner") change.row["team"] = some(2);
       if (change.table == "bug") change.row.update({{"run", some(4)}, {"assignee", some(3)}});
       if (change.table == "peer") change.row.update({{"a", some(4)}, {"b", some(4)}});

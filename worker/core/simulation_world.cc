@@ -9,6 +9,7 @@ namespace searchsync::worker::simulation {
 
 void World::route(const Change& change) {
   for (const auto& name : bindings_of(change.table)) {
+    if (name == "peer" && partitioned == Partitioned::kCleaned) continue;
     BindingId id = 0;
     while (pipeline_.binding(id).name != name) ++id;
     const std::string key = std::to_string(change.key), row = change.row.dump();
@@ -41,11 +42,19 @@ void World::tick(bool faults) {
     append(at->partition, at->message);
     late_.erase(at);
   }
+  if (faults && touches > 0 && chance(touches)) touch();
   if (chance(0.1)) end_day();
   if (compacts && chance(0.02)) {
     auto& log = logs[below(kPartitions)];
     compact(log, below(log.size() + 1));
   }
+}
+
+// Any root: one that was deleted, or that there never was, too.
+void World::touch() {
+  const std::string key = std::to_string(below(6));
+  append(partition_of(pipeline_.root, key, kPartitions),
+         encode({.kind = MessageKind::kTouch, .binding = pipeline_.root, .key = key}));
 }
 
 void World::age() {
@@ -84,7 +93,7 @@ void World::compact(std::vector<LogEntry>& log, size_t most) {
 Group::Group(World& world, Generation generation)
     : world_(world),
       generation_(generation),
-      pipeline_(make_pipeline(generation)),
+      pipeline_(make_pipeline(generation, world.partitioned)),
       members_(kPartitions) {
   for (size_t p = 0; p < kPartitions; ++p) start(p);
 }
@@ -96,7 +105,8 @@ void Group::start(size_t partition) {
       PartitionWorker::Options{.partition = Partition(static_cast<int32_t>(partition)),
                                .partitions = kPartitions,
                                .generation = generation_,
-                               .inline_edges_max = world_.inline_edges_max},
+                               .inline_edges_max = world_.inline_edges_max,
+                               .log_retention = kRetain},
       member.store);
   member.worker->start({.identity = "log",
                         .committed = Offset(member.committed),
@@ -165,23 +175,50 @@ void Group::read(size_t partition) {
 bool Group::build(Member& member, Effect& effect) {
   const auto* touch = std::get_if<TouchedRoots::Touch>(&effect.what);
   if (touch == nullptr) return true;
-  auto made = member.worker->write(touch->root, touch->changed_at_us);
+  auto made = member.worker->write(touch->root, touch->changed_at_us, *model::read_time(kNow));
   if (!made) return false;
   effect.what = std::move(*made);
   return true;
 }
 
-void Group::perform(const Effect& effect) {
+void Group::perform(const Effect& effect, Arrives arrives) {
   if (const auto* send = std::get_if<Send>(&effect.what)) {
     world_.append(send->partition, send->message);
   } else if (const auto* write = std::get_if<Write>(&effect.what)) {
-    auto& indexed = index_[write->root];
-    if (write->version < indexed.version) return;
-    EXPECT_TRUE(write->version > indexed.version || write->document == indexed.document)
-        << "two documents with version " << write->version;
-    EXPECT_FALSE(went_back(indexed.document, write->document));
-    indexed = {write->version, write->document};
+    perform(*write, arrives);
   }
+}
+
+// At most one time in a while: a worker begins anew whenever it has started again.
+void Group::clean_up(Member& member) {
+  if (world_.partitioned != Partitioned::kCleaned) return;
+  auto work = member.worker->clean_up(1 + world_.below(3), *model::read_time(kNow));
+  if (work && work->pieces() > 0) take(member, std::move(*work));
+}
+
+// Each place is an index of its own: what arrives in one need not in another.
+void Group::perform(const Write& write, Arrives arrives) {
+  if (world_.partitioned == Partitioned::kNo) {
+    if (arrives == Arrives::kAll) perform("", write.root, write.version, write.document);
+    return;
+  }
+  const auto at = [&](const Place& place, const std::optional<std::string>& document) {
+    if (arrives == Arrives::kSome && world_.chance(0.5)) return;
+    perform(model::period_name(model::Every::kDay, place.period) + "/" + place.routing, write.root,
+            write.version, document);
+  };
+  if (write.place) at(*write.place, write.document);
+  for (const auto& place : write.left) at(place, std::nullopt);
+}
+
+void Group::perform(const std::string& place, const std::string& root, int64_t version,
+                    const std::optional<std::string>& document) {
+  auto& indexed = index_[{place, root}];
+  if (version < indexed.version) return;
+  EXPECT_TRUE(version > indexed.version || document == indexed.document)
+      << "two documents with version " << version;
+  EXPECT_FALSE(went_back(indexed.document, document));
+  indexed = {version, document};
 }
 
 // Sends of one worker keep their order (one idempotent producer); writes overtake each other
@@ -203,7 +240,8 @@ void Group::perform_one(Member& member, bool faults) {
   }
   if (const auto* write = std::get_if<Write>(&chosen->what); write && faults) {
     if (world_.chance(0.2)) return;  // on its way, for long
-    if (world_.chance(0.1)) {        // pushed back
+    if (world_.chance(0.1)) {        // pushed back, perhaps not all of it
+      perform(*write, Arrives::kSome);
       chosen->what = TouchedRoots::Touch{write->root, write->changed_at_us};
       return;
     }
@@ -225,6 +263,7 @@ void Group::tick(bool faults) {
     read(partition);
   } else if (choice < 50) {
     if (auto work = member.worker->fan_out(1 + world_.below(3))) take(member, std::move(*work));
+    clean_up(member);
   } else if (choice < 95) {
     if (!member.under_way.empty()) perform_one(member, faults);
     const int64_t committable = member.worker->committable().get();
@@ -284,8 +323,12 @@ bool Group::quiet() const {
 
 std::map<std::string, json> Group::documents() const {
   std::map<std::string, json> all;
-  for (const auto& [root, indexed] : index_) {
-    if (indexed.document) all[root] = json::parse(*indexed.document);
+  for (const auto& [key, indexed] : index_) {
+    const auto& [place, root] = key;
+    if (!indexed.document) continue;
+    EXPECT_FALSE(all.contains(root)) << root << " is in more than one place, one is " << place;
+    all[root] = json::parse(*indexed.document);
+    if (world_.partitioned != Partitioned::kNo) all[root]["@place"] = place;
   }
   return all;
 }

@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "lib/model/period.h"
 #include "lib/model/pipeline.h"
 #include "worker/core/message.h"
 #include "worker/core/simulation_rows.h"
@@ -40,6 +41,9 @@ struct Effect {
 };
 
 class World;
+
+// Of a write in several places.
+enum class Arrives { kAll, kSome };
 
 // The workers of one generation, one a partition, and the index they write.
 class Group {
@@ -74,13 +78,17 @@ class Group {
   void read(size_t partition);
   void perform_one(Member& member, bool faults);
   bool build(Member& member, Effect& effect);
-  void perform(const Effect& effect);
+  void clean_up(Member& member);
+  void perform(const Effect& effect, Arrives arrives = Arrives::kAll);
+  void perform(const Write& write, Arrives arrives);
+  void perform(const std::string& place, const std::string& root, int64_t version,
+               const std::optional<std::string>& document);
 
   World& world_;
   const Generation generation_;
   const model::Pipeline pipeline_;
   std::vector<Member> members_;
-  std::map<std::string, Indexed> index_;
+  std::map<std::pair<std::string, std::string>, Indexed> index_;  // by place and root
   std::vector<Effect> zombies_;
   bool retired_ = false;
 };
@@ -94,6 +102,10 @@ class World {
         changes_a_tick(compacts ? (chance(0.5) ? 0.01 : 0.05) : 0.2),
         crashes_percent(1 + below(2)),
         late_rows(chance(0.5) ? 0.02 : 0.2),
+        touches(seed % 4 == 0 ? 0.05 : 0),
+        partitioned(seed % 3 != 0   ? Partitioned::kNo
+                    : seed % 2 == 0 ? Partitioned::kCleaned
+                                    : Partitioned::kYes),
         logs(kPartitions) {
     add_group(Generation(1));
   }
@@ -125,6 +137,8 @@ class World {
   const double changes_a_tick;
   const size_t crashes_percent;  // of the ticks
   const double late_rows;        // how many come again, later
+  const double touches;          // a tick: documents that somebody wants written again
+  const Partitioned partitioned;
   uint64_t step = 0;
   std::vector<std::vector<LogEntry>> logs;
   std::vector<std::unique_ptr<Group>> groups;
@@ -136,11 +150,12 @@ class World {
     uint64_t decided = 0;
   };
 
+  void touch();
   void end_day();
   // Of the first `most` records.
   void compact(std::vector<LogEntry>& log, size_t most);
 
-  const model::Pipeline pipeline_ = make_pipeline(Generation(1));
+  const model::Pipeline pipeline_ = make_pipeline(Generation(1), partitioned);
   std::vector<uint64_t> days_{0};
   std::vector<Late> late_;                                // what a paused router still sends
   std::vector<std::pair<Generation, Partition>> begins_;  // what the operator still sends

@@ -1,8 +1,10 @@
 #include "worker/core/worker.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/base/check.h"
+#include "lib/model/retention.h"
 #include "worker/core/pending.h"
 #include "worker/core/temporal.h"
 #include "worker/core/version.h"
@@ -19,7 +21,13 @@ PartitionWorker::PartitionWorker(const model::Pipeline& pipeline, Options option
       store_(store),
       keys_(options.partition),
       fold_(pipeline, {options.partition, options.partitions, options.inline_edges_max}, store),
-      builder_(pipeline) {}
+      builder_(pipeline),
+      partitioning_(pipeline.partitioning) {
+  const bool roots_shown = std::ranges::any_of(pipeline.bindings, [](const auto& binding) {
+    return binding.kind == model::BindingKind::kLink;
+  });
+  if (partitioning_ && !roots_shown) log_retention_ = options.log_retention;
+}
 
 Offset PartitionWorker::start(const LogState& log) {
   log_ = log.identity;
@@ -29,6 +37,7 @@ Offset PartitionWorker::start(const LogState& log) {
     store_.clear();
     at_ = {.began_ms = log.now_ms, .silent_until = log.end};
   }
+  load_leadership();
   forget_what_others_finished();
   advance_first_pass();
   fan_outs_ = fold_.fan_outs();
@@ -48,6 +57,14 @@ bool PartitionWorker::load(const LogState& log) {
   return at_.applied == log.end || std::max(at_.began_ms, at_.newest_ms) >= log.oldest_usable_ms;
 }
 
+void PartitionWorker::load_leadership() {
+  leadership_ = {.own = options_.generation, .leader = at_.leader};
+  std::string saved;
+  if (!store_.get(keys_.leadership(), saved)) return;
+  const auto read = model::parse_note(saved);
+  if (read && read->leader == at_.leader) leadership_ = *read;
+}
+
 // What the group has committed past, be it by another worker, need not be done again.
 void PartitionWorker::forget_what_others_finished() {
   std::vector<std::string> finished;
@@ -57,9 +74,7 @@ void PartitionWorker::forget_what_others_finished() {
   });
   for (const auto& key : finished) store_.erase(key);
   fold_.drop_fan_outs(restored_until_);
-  if (at_.begun_at >= Offset(0) && restored_until_ > at_.begun_at) {
-    at_.first_pass = FirstPass::kDone;
-  }
+  if (at_.begun_at && *at_.begun_at < restored_until_) at_.first_pass = FirstPass::kDone;
 }
 
 std::vector<Work> PartitionWorker::resume() {
@@ -90,7 +105,7 @@ Work PartitionWorker::apply(std::span<const LogRecord> records) {
   const Offset since = std::max(records.front().offset, restored_until_);
   for (const auto& record : records) {
     if (!is_usable(record)) break;
-    apply(record, effects, work);
+    if (apply(record, effects, work) == Next::kStop) break;
   }
   advance_first_pass();
   work.sends = std::move(effects.sends);
@@ -128,7 +143,8 @@ bool PartitionWorker::is_usable(const LogRecord& record) {
   return false;
 }
 
-void PartitionWorker::apply(const LogRecord& record, Effects& effects, Work& work) {
+PartitionWorker::Next PartitionWorker::apply(const LogRecord& record, Effects& effects,
+                                             Work& work) {
   CHECK(record.offset >= at_.applied, "offset {} comes after {}", record.offset.get(),
         at_.applied.get());
   const bool done = record.offset < restored_until_;
@@ -136,28 +152,39 @@ void PartitionWorker::apply(const LogRecord& record, Effects& effects, Work& wor
   at_.applied = Offset(record.offset.get() + 1);
   at_.newest_ms = std::max(at_.newest_ms, record.timestamp_ms);
   const auto refuse = [&](const Error& error) {
-    if (done) return;
+    if (done) return Next::kGoOn;
     work.refused.push_back(
         {.offset = record.offset,
          .reason = error.message,
          .key = std::string(record.key),
          .value = record.value.transform([](auto v) { return std::string(v); })});
+    return Next::kGoOn;
   };
   auto message = decode(record.key, record.value, record.meta);
   if (!message) return refuse(message.error());
   if (message->kind == MessageKind::kLead) {
+    leadership_.pass(message->generation, record.offset);
+    store_.put(keys_.leadership(), model::to_note(leadership_));
     at_.leader = message->generation;
-    return;
+    if (at_.first_pass == FirstPass::kFolding) return Next::kGoOn;
+    if (leads()) {
+      led_at_ = record.offset;
+    } else {
+      at_.yielded_ms = record.timestamp_ms;
+    }
+    return Next::kStop;
   }
   if (message->kind == MessageKind::kBegin) {
     if (message->generation == options_.generation) begin(record.offset);
-    return;
+    return Next::kGoOn;
   }
   const Fold::Duties duties{.sends = !done && leads(),
-                            .touches = !done && at_.first_pass != FirstPass::kFolding};
+                            .touches = !done && at_.first_pass != FirstPass::kFolding,
+                            .moves = !done};
   if (auto applied = fold_.apply(record.offset, *message, duties, effects); !applied) {
     refuse(applied.error());
   }
+  return Next::kGoOn;
 }
 
 void PartitionWorker::reached(Offset position, int64_t at_ms) {
@@ -175,14 +202,13 @@ void PartitionWorker::reached(Offset position, int64_t at_ms) {
 // The log is not committed past the Begin record before every document is written: so who finds it
 // among what is committed knows that they are.
 void PartitionWorker::begin(Offset offset) {
-  if (at_.begun_at >= Offset(0)) return;
+  if (at_.begun_at) return;
   at_.begun_at = offset;
   if (offset < restored_until_) at_.first_pass = FirstPass::kDone;
 }
 
 void PartitionWorker::advance_first_pass() {
-  if (at_.first_pass == FirstPass::kFolding && at_.begun_at >= Offset(0) &&
-      at_.applied >= at_.silent_until) {
+  if (at_.first_pass == FirstPass::kFolding && at_.begun_at && at_.applied >= at_.silent_until) {
     at_.first_pass = FirstPass::kWriting;
   }
 }
@@ -208,7 +234,7 @@ Work PartitionWorker::touch_more_roots(size_t limit) {
   const bool more = fold_.touch_roots(limit, at_.cursor, effects);
   Work work;
   work.touched = effects.touched.all();
-  open_batch(at_.begun_at, work);
+  open_batch(*at_.begun_at, work);
   if (!more) {
     at_.first_pass = FirstPass::kDone;
     at_.cursor.clear();
@@ -218,10 +244,40 @@ Work PartitionWorker::touch_more_roots(size_t limit) {
   return work;
 }
 
-std::optional<Write> PartitionWorker::write(std::string_view root, uint64_t changed_at_us) {
+std::optional<Work> PartitionWorker::clean_up(size_t limit, int64_t now_ms) {
+  if (!log_retention_ || !leads() || at_.first_pass != FirstPass::kDone || halted_) {
+    return std::nullopt;
+  }
+  const auto oldest = model::window_at(partitioning_->every, *log_retention_ + model::kDropAfter,
+                                       partitioning_->ahead, now_ms)
+                          .oldest;
+  if (!cleaning_) {
+    if (oldest <= cleaned_) return std::nullopt;
+    cleaning_ = oldest;
+    clean_cursor_.clear();
+  }
+  Effects effects;
+  if (!fold_.send_expired(limit, *cleaning_, clean_cursor_, effects)) {
+    cleaned_ = *std::exchange(cleaning_, std::nullopt);
+  }
+  Work work;
+  work.sends = std::move(effects.sends);
+  work.can_wait = true;
+  if (work.pieces() == 0) return work;
+  open_batch(std::max(at_.applied, restored_until_), work);
+  save_progress();
+  store_.commit();
+  return work;
+}
+
+std::optional<Write> PartitionWorker::write(std::string_view root, uint64_t changed_at_us,
+                                            int64_t now_ms) {
   Write made{.root = std::string(root), .changed_at_us = changed_at_us};
+  made.version = document_version(options_.generation, Offset(at_.applied.get() - 1));
   std::string document;
-  switch (builder_.build(root, fold_, document)) {
+  const Built built = builder_.build(root, fold_, document);
+  if (partitioning_) return place(std::move(made), built, std::move(document), now_ms);
+  switch (built) {
     case Built::kWaiting:
       return std::nullopt;
     case Built::kNone:
@@ -230,8 +286,47 @@ std::optional<Write> PartitionWorker::write(std::string_view root, uint64_t chan
       made.document = std::move(document);
       break;
   }
-  made.version = document_version(options_.generation, Offset(at_.applied.get() - 1));
   return made;
+}
+
+// One that waits leaves its former places all the same: that this batch is done must mean that it
+// is there no more.
+std::optional<Write> PartitionWorker::place(Write made, Built built, std::string document,
+                                            int64_t now_ms) {
+  const auto [every, time, routing, retain, ahead] = *partitioning_;
+  const auto window = model::window_at(every, retain, ahead, now_ms);
+  made.left = places_left(made.root);
+  // What is older goes with its partition, and what is further ahead was never written.
+  std::erase_if(made.left, [&window](const Place& place) {
+    return place.period < window.oldest || place.period > window.newest;
+  });
+  std::string row;
+  if (built != Built::kWaiting && fold_.root(made.root, row) == Known::kPresent) {
+    TupleView tuple;
+    tuple.parse(row);
+    auto place = place_of(*partitioning_, tuple);
+    const bool shown = built == Built::kDocument;
+    if (!place) {
+      if (shown) made.refused = why_no_place(*partitioning_, tuple);
+    } else if (place->period > window.newest) {
+      if (shown) made.refused = fmt::format("its time is too far ahead: {}", tuple.slot(time));
+    } else if (place->period < window.oldest) {
+      if (shown) ++expired_;
+    } else {
+      if (shown) made.document = std::move(document);
+      made.place = std::move(place);
+    }
+  }
+  if (!made.place && made.left.empty() && made.refused.empty()) return std::nullopt;
+  return made;
+}
+
+// A place is forgotten when all up to the message by which it was left is committed. What was noted
+// before the first pass is done with that pass.
+std::vector<Place> PartitionWorker::places_left(std::string_view root) {
+  const Offset done = committable();
+  const bool passed = at_.begun_at && *at_.begun_at < done;
+  return fold_.left(root, passed ? done : Offset(0));
 }
 
 void PartitionWorker::open_batch(Offset since, Work& work) {
@@ -261,9 +356,7 @@ void PartitionWorker::close_batches() {
 
 Offset PartitionWorker::committable() const {
   Offset least = std::max(at_.applied, restored_until_);
-  if (at_.begun_at >= Offset(0) && at_.first_pass != FirstPass::kDone) {
-    least = std::min(least, at_.begun_at);
-  }
+  if (at_.begun_at && at_.first_pass != FirstPass::kDone) least = std::min(least, *at_.begun_at);
   for (const auto& batch : batches_) least = std::min(least, batch.since);
   for (const auto& change : fan_outs_) least = std::min(least, change.since);
   return least;

@@ -8,8 +8,10 @@
 // committable(). After a crash the work that was not done is given out again; doing it twice is
 // harmless.
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -17,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/model/leadership.h"
 #include "worker/core/build.h"
 #include "worker/core/fold.h"
 #include "worker/core/progress.h"
@@ -39,6 +42,12 @@ struct Write {
   int64_t version = 0;
   std::optional<std::string> document;
   uint64_t changed_at_us = 0;  // of the oldest change in it, microseconds since 1970; 0: unknown
+  // Of a partitioned index: where that is; nothing: nowhere. And where else the document is to be
+  // deleted, with the same version. It is written when all of it is.
+  std::optional<Place> place;
+  std::vector<Place> left;
+  // Why it cannot be in any partition: for the dead letters. Empty: there is no such reason.
+  std::string refused;
 };
 
 // A record that could not be applied, for the dead letters.
@@ -67,6 +76,9 @@ class PartitionWorker {
     int32_t partitions = 1;
     Generation generation{1};
     size_t inline_edges_max = 32;  // see Fold::Options
+    // Of a partitioned index: the rows of which no generation of the log has a partition any more
+    // are deleted from the log. Nothing: they stay. Not where documents show other roots.
+    std::optional<std::chrono::seconds> log_retention;
   };
 
   // `pipeline` and `store` outlive the worker.
@@ -92,26 +104,45 @@ class PartitionWorker {
   // The work that was under way when the state was saved.
   std::vector<Work> resume();
 
-  // Applies records, in order of offset; commits the store. If that halts the worker, the rest of
-  // them is not applied.
+  // Applies records, in order of offset, up to applied(); commits the store. Not all of them are
+  // applied if that halts the worker, or after a Lead record: see yielded_ms() and led_at().
   Work apply(std::span<const LogRecord> records);
   // At `at_ms` there was no record before `position` that apply() has not been given: says how
   // fresh the state is where nothing happens, and passes what compaction has taken from the end.
   void reached(Offset position, int64_t at_ms);
   // Touches some more documents of a change that concerns many. Nothing if there is none.
   std::optional<Work> fan_out(size_t limit);
+  // Goes through some more roots for rows that the log need not keep; nothing if there is nothing
+  // to do: it is not time yet, or another generation leads.
+  std::optional<Work> clean_up(size_t limit, int64_t now_ms);
   // A touched document as it is now: one write does for all batches that touched it before. Nothing
-  // if it waits for a row that is not known yet, which will touch it again: then it is done, too.
-  std::optional<Write> write(std::string_view root, uint64_t changed_at_us);
+  // if it waits for a row that is not known yet, which will touch it again, or if there is nothing
+  // to do: then it is done, too.
+  // now_ms, since 1970, decides which partitions are written to.
+  std::optional<Write> write(std::string_view root, uint64_t changed_at_us, int64_t now_ms);
 
   void acknowledge(uint64_t batch, size_t pieces = 1);
 
   // Everything before it is done: sent, written, or in the dead letters.
   Offset committable() const;
   Offset applied() const { return at_.applied; }  // the next offset to apply
+  // How many writes there were of documents older than the partitions that are kept.
+  uint64_t expired() const { return expired_; }
   size_t batches_under_way() const { return batches_.size(); }
   bool fanning_out() const { return !fan_outs_.empty() || at_.first_pass == FirstPass::kWriting; }
   Generation leader() const { return at_.leader; }
+  // As of applied().
+  const model::Leadership& leadership() const { return leadership_; }
+  // When, in milliseconds since 1970, the newest record was sent that gave the lead to another
+  // generation; 0: there was none since documents are written. Whoever waits before applying more
+  // shows readers nothing newer than that record meanwhile, so that they can be led to the other
+  // generation as soon as that one has committed past it, and see nothing older there.
+  int64_t yielded_ms() const { return at_.yielded_ms; }
+  // The newest record since the start that gave the lead to this generation. It can be served when
+  // it has committed past that: whoever applies nothing more while it is taking_over(), and writes
+  // what waits, does that soon.
+  std::optional<Offset> led_at() const { return led_at_; }
+  bool taking_over() const { return leads() && led_at_ && committable() <= *led_at_; }
   // Why nothing more may be applied, if so: a record that is still to be done is older than what
   // can be used. What was given out may be finished and committed. Only a new document log mends
   // it.
@@ -125,11 +156,16 @@ class PartitionWorker {
     size_t pieces = 0;
   };
 
+  enum class Next { kGoOn, kStop };
+
   bool leads() const { return at_.leader == options_.generation; }
+  std::optional<Write> place(Write made, Built built, std::string document, int64_t now_ms);
+  std::vector<Place> places_left(std::string_view root);
   bool load(const LogState& log);
+  void load_leadership();
   void forget_what_others_finished();
   bool is_usable(const LogRecord& record);
-  void apply(const LogRecord& record, Effects& effects, Work& work);
+  Next apply(const LogRecord& record, Effects& effects, Work& work);
   Work touch_more_roots(size_t limit);
   void open_batch(Offset since, Work& work);
   void begin(Offset offset);
@@ -142,13 +178,22 @@ class PartitionWorker {
   const StateKeys keys_;
   Fold fold_;
   Builder builder_;
+  const std::optional<model::PartitionPlan> partitioning_;
+  std::optional<std::chrono::seconds> log_retention_;
 
   std::string log_;
   Offset restored_until_;
   int64_t oldest_usable_ms_ = 0;
   Progress at_;
+  model::Leadership leadership_;
+  std::optional<Offset> led_at_;
   int64_t saved_newest_ms_ = 0;
   std::optional<Error> halted_;
+  uint64_t expired_ = 0;
+  // What is older has been deleted from the log, or is being, up to the cursor.
+  model::Period cleaned_{std::numeric_limits<int32_t>::min()};
+  std::optional<model::Period> cleaning_;
+  std::string clean_cursor_;
   std::deque<Batch> batches_;     // oldest first
   std::vector<FanOut> fan_outs_;  // as in the store
 };

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "worker/core/test_bindings.h"
 #include "worker/core/version.h"
 
 namespace searchsync::worker {
@@ -11,18 +12,8 @@ namespace {
 using testing::HasSubstr;
 using testing::SizeIs;
 
+constexpr int64_t kNowMs = 1'795'953'600'000;        // 2026-11-29T12:00Z
 constexpr BindingId kBug = 0, kOwner = 1, kRun = 2;  // in order of name
-
-model::SourceBinding binding(std::string name, model::Relation relation,
-                             std::vector<model::FieldMapping> fields) {
-  model::SourceBinding made;
-  made.metadata.name = std::move(name);
-  made.spec.source = model::KafkaSource{.topic = made.metadata.name};
-  made.spec.key = {"id"};
-  made.spec.relation = std::move(relation);
-  made.spec.fields = std::move(fields);
-  return made;
-}
 
 model::Pipeline pipeline() {
   const std::vector<model::SourceBinding> bindings = {
@@ -66,13 +57,27 @@ class WorkerTest : public testing::Test {
 
   Work apply(const Message& message) { return apply(encode(message)); }
 
+  // In one call.
+  Work apply(const std::vector<EncodedMessage>& messages) {
+    std::vector<LogRecord> records;
+    for (const auto& message : messages) {
+      records.push_back({.offset = next_,
+                         .key = message.key,
+                         .value = message.value,
+                         .meta = message.meta,
+                         .timestamp_ms = 1'000'000});
+      next_ = Offset(next_.get() + 1);
+    }
+    return worker_->apply(records);
+  }
+
   // The write of the one document that was touched.
   std::optional<Write> written(const Work& work) {
     if (work.touched.size() != 1) {
       ADD_FAILURE() << work.touched.size() << " documents touched";
       return std::nullopt;
     }
-    return worker_->write(work.touched[0].root, work.touched[0].changed_at_us);
+    return worker_->write(work.touched[0].root, work.touched[0].changed_at_us, kNowMs);
   }
 
   // The documents of the first pass; each is acknowledged.
@@ -140,6 +145,20 @@ TEST_F(WorkerTest, OneWriteDoesForAllThatTouchedTheDocument) {
   EXPECT_EQ(write->document, R"({"n":2,"owner":null,"bugs":[]})");
   EXPECT_EQ(write->version, document_version(Generation(1), Offset(2)));
   EXPECT_EQ(written(second)->version, write->version);
+}
+
+TEST_F(WorkerTest, ATouchWritesTheDocumentAgainAsItIs) {
+  const auto touch = [&](BindingId binding, std::string_view root) {
+    return apply({.kind = MessageKind::kTouch, .binding = binding, .key = root});
+  };
+  worker_->acknowledge(apply(run(2, R"({"n":2})")).batch);
+  EXPECT_EQ(apply(run(1, R"({"n":1})")).touched.size(), 0u) << "it is older";
+  const auto write = written(touch(kRun, "1"));
+  ASSERT_TRUE(write.has_value());
+  EXPECT_EQ(write->document, R"({"n":2,"owner":null,"bugs":[]})");
+  EXPECT_EQ(write->version, document_version(Generation(1), Offset(3)));
+  EXPECT_EQ(written(touch(kRun, "2")), std::nullopt) << "there never was such a root";
+  EXPECT_EQ(touch(kBug, "1").pieces(), 0u) << "it is no root";
 }
 
 TEST_F(WorkerTest, WhatWasUnderWayIsGivenOutAgain) {
@@ -305,6 +324,66 @@ TEST_F(WorkerTest, OnlyWhoLeadsRemembersHavingAskedForALookup) {
   apply(run(9, R"({"n":9})"));
   apply(encode_lead(Generation(1)));
   EXPECT_THAT(apply(run(10, R"({"n":10,"owner":"o"})")).sends, SizeIs(1));
+}
+
+TEST_F(WorkerTest, ItTakesOverUntilAllBeforeItsLeadIsDone) {
+  const Offset before = next_;
+  const auto work = apply(
+      {encode(run(1, R"({"n":1})")), encode_lead(Generation(1)), encode(run(2, R"({"n":2})"))});
+  EXPECT_EQ(worker_->applied(), Offset(before.get() + 2)) << "what comes behind it waits";
+  EXPECT_EQ(worker_->led_at(), Offset(before.get() + 1));
+  EXPECT_EQ(worker_->yielded_ms(), 0);
+  EXPECT_TRUE(worker_->taking_over());
+  worker_->acknowledge(work.batch, work.pieces());
+  EXPECT_FALSE(worker_->taking_over());
+  next_ = worker_->applied();
+  apply(encode_lead(Generation(1)));
+  EXPECT_FALSE(worker_->taking_over()) << "there was nothing to do";
+}
+
+TEST_F(WorkerTest, BehindALeadOfAnotherNothingIsAppliedInTheSameCall) {
+  const Offset before = next_;
+  apply(run(1, R"({"n":1})"));
+  const auto work = apply(
+      {encode(run(2, R"({"n":2})")), encode_lead(Generation(2)), encode(run(3, R"({"n":3})"))});
+  EXPECT_EQ(worker_->applied(), Offset(before.get() + 3));
+  EXPECT_EQ(worker_->yielded_ms(), 1'000'000);
+  EXPECT_FALSE(worker_->taking_over());
+  EXPECT_EQ(written(work)->document, R"({"n":2,"owner":null,"bugs":[]})");
+  start(Generation(1));
+  EXPECT_EQ(worker_->yielded_ms(), 1'000'000) << "it knows after a restart";
+  next_ = worker_->applied();
+  apply(run(3, R"({"n":3})"));
+  EXPECT_EQ(worker_->applied(), next_);
+}
+
+TEST_F(WorkerTest, ItKnowsWhoLedBefore) {
+  EXPECT_EQ(worker_->leadership(),
+            (model::Leadership{.own = Generation(1), .leader = Generation(1)}));
+  const Offset at = next_;
+  apply(encode_lead(Generation(2)));
+  const model::Leadership passed{
+      .own = Generation(1), .leader = Generation(2), .since = at, .before = {Generation(1)}};
+  EXPECT_EQ(worker_->leadership(), passed);
+  apply(encode_lead(Generation(2)));
+  EXPECT_EQ(worker_->leadership(), passed);
+  start(Generation(1), next_);
+  EXPECT_EQ(worker_->leadership(), passed) << "also after a restart";
+  store_.erase(StateKeys(Partition(0)).leadership());
+  store_.commit();
+  start(Generation(1), next_);
+  EXPECT_EQ(worker_->leadership(),
+            (model::Leadership{.own = Generation(1), .leader = Generation(2)}))
+      << "older state does not have it";
+}
+
+TEST_F(WorkerTest, WhoDoesNotWriteYetReadsOnBehindALead) {
+  store_.clear();
+  next_ = Offset(0);
+  start(Generation(2));
+  apply({encode_lead(Generation(1)), encode_lead(Generation(3)), encode(run(1, R"({"n":1})"))});
+  EXPECT_EQ(worker_->applied(), next_);
+  EXPECT_EQ(worker_->yielded_ms(), 0);
 }
 
 TEST_F(WorkerTest, WhoFollowsNotesTheAnswerToo) {

@@ -22,18 +22,54 @@ BulkLane::BulkLane(Options options, http::AsyncClient& client, uint64_t seed)
       backoff_(
           {.first = std::chrono::milliseconds(50), .longest = std::chrono::milliseconds(5'000)},
           seed),
-      arrived_(std::make_shared<BoundedQueue<Arrived>>(static_cast<size_t>(options_.requests_max) +
-                                                       1)) {}
+      arrived_(
+          std::make_shared<BoundedQueue<Arrived>>(static_cast<size_t>(options_.requests_max) + 1)) {
+  if (options_.partitions) maker_.emplace(*options_.partitions, client, seed);
+}
 
 void BulkLane::add(QueuedDocument document, const Write& write, Clock::time_point now) {
   if (gathered_.items.empty()) gathered_.since = now;
-  const size_t begin = gathered_.body.size();
-  if (write.document) {
+  BulkItem item{.document = std::move(document), .begin = gathered_.body.size()};
+  if (maker_) {
+    add_placed(item, write);
+  } else if (write.document) {
     elastic::append_index(gathered_.body, write.root, write.version, *write.document);
   } else {
     elastic::append_delete(gathered_.body, write.root, write.version);
   }
-  gathered_.items.push_back({std::move(document), begin});
+  gathered_.items.push_back(std::move(item));
+}
+
+// In the new place first: better twice than not at all, for a moment.
+void BulkLane::add_placed(BulkItem& item, const Write& write) {
+  const auto append = [&](const Place& place, const std::optional<std::string>& document) {
+    const elastic::Address address{maker_->write_alias(place.period), place.routing};
+    if (document) {
+      elastic::append_index(gathered_.body, write.root, write.version, *document, address);
+    } else {
+      elastic::append_delete(gathered_.body, write.root, write.version, address);
+    }
+    item.periods.push_back(place.period);
+  };
+  if (write.place) append(*write.place, write.document);
+  for (const auto& place : write.left) append(place, std::nullopt);
+  CHECK(!item.periods.empty(), "{} has to be written somewhere", write.root);
+  item.operations = item.periods.size();
+}
+
+elastic::ItemOutcome BulkLane::outcome_of(const BulkItem& item,
+                                          std::span<elastic::ItemOutcome> outcomes) {
+  for (size_t i = 0; maker_ && i < outcomes.size(); ++i) {
+    if (!outcomes[i].missing) continue;
+    maker_->want(item.periods[i]);
+    outcomes[i].outcome = elastic::Outcome::kRetry;
+  }
+  using enum elastic::Outcome;
+  for (const auto outcome : {kFatal, kRetry, kRejected, kStale}) {
+    const auto found = std::ranges::find(outcomes, outcome, &elastic::ItemOutcome::outcome);
+    if (found != outcomes.end()) return *found;
+  }
+  return outcomes.front();
 }
 
 bool BulkLane::full() const {
@@ -123,6 +159,7 @@ void BulkLane::split(Batch batch, Clock::time_point now) {
 }
 
 size_t BulkLane::collect(Clock::time_point now, FunctionRef<void(BulkResult&&)> take) {
+  if (maker_) maker_->step(now);
   size_t count = 0;
   for (auto& arrived : arrived_->drain()) count += finish(std::move(arrived), now, take);
   return count;
@@ -141,8 +178,14 @@ size_t BulkLane::finish(Arrived arrived, Clock::time_point now,
     retry(std::move(batch), now, arrived.response.error().message);
     return 0;
   }
-  const auto outcomes = elastic::parse_bulk_response(arrived.response->status,
-                                                     arrived.response->body, batch.items.size());
+  size_t operations = 0;
+  for (const auto& item : batch.items) operations += item.operations;
+  auto outcomes =
+      elastic::parse_bulk_response(arrived.response->status, arrived.response->body, operations);
+  if (!outcomes && outcomes.error().code == ErrorCode::kLimit && batch.items.size() == 1) {
+    outcomes = std::vector<elastic::ItemOutcome>(
+        operations, {.outcome = elastic::Outcome::kRejected, .reason = outcomes.error().message});
+  }
   if (!outcomes) {
     if (outcomes.error().code == ErrorCode::kLimit) {
       split(std::move(batch), now);
@@ -155,10 +198,12 @@ size_t BulkLane::finish(Arrived arrived, Clock::time_point now,
   totals_.seconds += took;
   latencies_.push_back(took);
   std::string refused;
+  std::span<elastic::ItemOutcome> rest(*outcomes);
   for (size_t i = 0; i < batch.items.size(); ++i) {
     const size_t begin = batch.items[i].begin;
     const size_t end = i + 1 < batch.items.size() ? batch.items[i + 1].begin : batch.body.size();
-    const auto& outcome = (*outcomes)[i];
+    const auto outcome = outcome_of(batch.items[i], rest.first(batch.items[i].operations));
+    rest = rest.subspan(batch.items[i].operations);
     if (outcome.outcome == elastic::Outcome::kFatal) refused = outcome.reason;
     take({std::move(batch.items[i].document), outcome,
           std::string_view(batch.body).substr(begin, end - begin)});

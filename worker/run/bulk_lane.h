@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,13 +23,16 @@
 #include "lib/http/client.h"
 #include "worker/core/worker.h"
 #include "worker/run/document_queue.h"
+#include "worker/run/partition_maker.h"
 
 namespace searchsync::worker {
 
 // One document of a request.
 struct BulkItem {
   QueuedDocument document;
-  size_t begin = 0;  // of its lines in the request's body
+  size_t begin = 0;                    // of its lines in the request's body
+  size_t operations = 1;               // one for each place
+  std::vector<model::Period> periods;  // of the operations; empty: the index is not partitioned
 };
 
 struct BulkResult {
@@ -47,6 +52,8 @@ class BulkLane {
     int requests_max = 2;                          // in flight
     std::chrono::milliseconds timeout{60'000};     // of one request; shorter than index.gc_deletes
     std::chrono::milliseconds check_every{5'000};  // while nothing is written
+    // Of a partitioned index; `generation` is `index`. The client has room for one more request.
+    std::optional<PartitionMaker::Options> partitions;
   };
 
   struct Totals {
@@ -69,7 +76,10 @@ class BulkLane {
   // Hands over the outcomes that have arrived. Returns how many.
   size_t collect(Clock::time_point now, FunctionRef<void(BulkResult&&)> take);
   // Why nothing gets through at present; empty if all is well.
-  const std::string& trouble() const { return trouble_; }
+  const std::string& trouble() const {
+    const bool making = trouble_.empty() && maker_;
+    return making ? maker_->trouble() : trouble_;
+  }
   bool idle() const { return gathered_.items.empty() && waiting_.empty() && in_flight_ == 0; }
   const Totals& totals() const { return totals_; }
   // The length of each request since the last call.
@@ -90,6 +100,10 @@ class BulkLane {
     Clock::time_point answered;
   };
 
+  void add_placed(BulkItem& item, const Write& write);
+  // One for all its operations. As long as one of them is to be done again, all are: only then is
+  // the document done, in whatever way. What is missing is made meanwhile.
+  elastic::ItemOutcome outcome_of(const BulkItem& item, std::span<elastic::ItemOutcome> outcomes);
   bool full() const;
   void submit(Batch batch, Clock::time_point now);
   void check(Clock::time_point now);
@@ -101,6 +115,7 @@ class BulkLane {
   const Options options_;
   http::AsyncClient& client_;
   Backoff backoff_;
+  std::optional<PartitionMaker> maker_;
   Batch gathered_;
   std::deque<Batch> waiting_;  // to be sent again
   int in_flight_ = 0;          // of documents

@@ -39,6 +39,12 @@ class BulkLaneTest : public testing::Test {
       bodies_.push_back(request.body);
       return answer_(request.body);
     });
+    server_.route(http::Method::kPut, "/{index}", [this](const http::Request& request) {
+      const std::lock_guard lock(mutex_);
+      created_.push_back(request.path_parameter("index"));
+      EXPECT_EQ(request.body, "body of " + created_.back());
+      return http::Response{.status = create_status_, .body = "{}"};
+    });
     server_.route(http::Method::kGet, "/{index}", [this](const http::Request& request) {
       EXPECT_EQ(request.path_parameter("index"), elastic::write_alias(IndexName("runs")));
       return http::Response{.status = index_status_, .body = ""};
@@ -70,9 +76,11 @@ class BulkLaneTest : public testing::Test {
   }
 
   std::mutex mutex_;
-  std::vector<std::string> bodies_;  // guarded by mutex_
-  std::function<http::Response(const std::string&)> answer_;
+  std::vector<std::string> bodies_;                           // guarded by mutex_
+  std::function<http::Response(const std::string&)> answer_;  // called with mutex_ held
+  std::vector<std::string> created_;                          // guarded by mutex_
   std::atomic<int> index_status_ = 200;
+  std::atomic<int> create_status_ = 200;
   http::Server server_{{.listen = "127.0.0.1:0"}};
   std::unique_ptr<http::AsyncClient> client_;
 };
@@ -167,6 +175,108 @@ TEST_F(BulkLaneTest, HandsBackWhatWasPushedBack) {
   BulkLane lane({.index = IndexName("runs"), .delay = milliseconds(0)}, *client_, 1);
   add(lane, "a");
   EXPECT_EQ(finish(lane).at("a"), elastic::Outcome::kRetry);
+}
+
+class PartitionedLaneTest : public BulkLaneTest {
+ protected:
+  static Place place(std::string_view day, std::string routing = "") {
+    return {*model::parse_period(model::Every::kDay, day), std::move(routing)};
+  }
+
+  static BulkLane::Options options() {
+    return {.index = IndexName("runs"),
+            .delay = milliseconds(0),
+            .partitions =
+                PartitionMaker::Options{.generation = IndexName("runs"),
+                                        .body = [](const IndexName& name) -> Result<std::string> {
+                                          return "body of " + name.get();
+                                        }}};
+  }
+
+  // One that moves from one day to the next.
+  static void add_moving(BulkLane& lane) {
+    lane.add({.assignment = 1, .batches = {1}, .root = "a"},
+             {.root = "a",
+              .version = 1,
+              .document = "{}",
+              .place = place("2026-11-29", "s1"),
+              .left = {place("2026-11-28")}},
+             Clock::now());
+  }
+
+  // Items of the bulk response, one a status.
+  static http::Response respond(std::initializer_list<std::string_view> items) {
+    std::string body = R"({"items":[)";
+    for (const auto item : items) {
+      body += body.ends_with('[') ? "" : ",";
+      body += item;
+    }
+    return {.body = body + "]}"};
+  }
+
+  static constexpr std::string_view kDone = R"({"index":{"status":200}})";
+  static constexpr std::string_view kDeleted = R"({"delete":{"status":404}})";
+  static constexpr std::string_view kBusy = R"({"delete":{"status":429}})";
+  static constexpr std::string_view kPoison = R"({"index":{"status":400}})";
+  static constexpr std::string_view kMissing =
+      R"({"delete":{"status":404,"error":{"type":"index_not_found_exception","reason":"x"}}})";
+};
+
+TEST_F(PartitionedLaneTest, WritesADocumentInItsPlaceAndDeletesItWhereItWas) {
+  answer_ = [](const std::string&) { return respond({kDone, kDeleted}); };
+  BulkLane lane(options(), *client_, 1);
+  add_moving(lane);
+  EXPECT_EQ(finish(lane).at("a"), elastic::Outcome::kApplied);
+  ASSERT_EQ(bodies_.size(), 1u);
+  EXPECT_EQ(bodies_[0], R"({"index":{"_id":"a","_index":"runs-2026-11-29.Write","routing":"s1",)"
+                        R"("version":1,"version_type":"external_gte"}})"
+                        "\n{}\n"
+                        R"({"delete":{"_id":"a","_index":"runs-2026-11-28.Write",)"
+                        R"("version":1,"version_type":"external_gte"}})"
+                        "\n");
+}
+
+TEST_F(PartitionedLaneTest, ADocumentIsDoneWhenAllOfItIs) {
+  BulkLane lane(options(), *client_, 1);
+  const auto outcome = [&](std::initializer_list<std::string_view> items) {
+    answer_ = [items](const std::string&) { return respond(items); };
+    add_moving(lane);
+    return finish(lane).at("a");
+  };
+  EXPECT_EQ(outcome({kDone, kBusy}), elastic::Outcome::kRetry);
+  EXPECT_EQ(outcome({kPoison, kBusy}), elastic::Outcome::kRetry) << "it is still where it was";
+  EXPECT_EQ(outcome({kPoison, kDeleted}), elastic::Outcome::kRejected);
+}
+
+TEST_F(PartitionedLaneTest, MakesAPartitionThatIsMissing) {
+  answer_ = [](const std::string&) { return respond({kDone, kMissing}); };
+  BulkLane lane(options(), *client_, 1);
+  add_moving(lane);
+  EXPECT_EQ(finish(lane).at("a"), elastic::Outcome::kRetry);
+  const auto made = [&] {
+    lane.collect(Clock::now(), [](BulkResult&&) {});
+    const std::lock_guard lock(mutex_);
+    return !created_.empty();
+  };
+  const auto deadline = Clock::now() + std::chrono::seconds(30);
+  while (!made() && Clock::now() < deadline) lane.send(Clock::now());
+  EXPECT_EQ(created_, std::vector<std::string>{"runs-2026-11-28"});
+  EXPECT_EQ(lane.trouble(), "");
+}
+
+TEST_F(PartitionedLaneTest, MakesNoneOfAGenerationThatIsGone) {
+  index_status_ = 404;
+  answer_ = [](const std::string&) { return respond({kDone, kMissing}); };
+  BulkLane lane(options(), *client_, 1);
+  add_moving(lane);
+  finish(lane);
+  const auto deadline = Clock::now() + std::chrono::seconds(30);
+  while (lane.trouble().empty() && Clock::now() < deadline) {
+    lane.collect(Clock::now(), [](BulkResult&&) {});
+  }
+  EXPECT_EQ(lane.trouble(),
+            "partition 2026-11-28 cannot be made: index runs answers with status 404");
+  EXPECT_TRUE(created_.empty());
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ struct QueuedDocument {
   uint64_t changed_at_us = 0;  // of the oldest change; 0 if unknown
   int attempts = 0;            // that were pushed back
   Urgency urgency = Urgency::kDirect;
+  std::string refused;  // Write::refused, while it is being written
 };
 
 // Not thread-safe.

@@ -21,23 +21,19 @@ constexpr size_t kBatchesInFlightMax = 2000;  // of all partitions
 constexpr size_t kDocumentsMax = 50'000;      // waiting to be written
 constexpr size_t kFanOutEdges = 200;          // followed at once
 constexpr size_t kFanOutDocuments = 2'000;    // no more is followed while so many wait
+constexpr size_t kCleanedUp = 500;            // rows looked at in one step
 constexpr milliseconds kLongestWait{10'000};  // of a document for further changes
-constexpr milliseconds kKafkaTimeout{15'000};
-constexpr milliseconds kCommitEvery{500};
+// Whoever reads their own write waits for commits, one after the other; see
+// docs/decisions/0008-reading-your-own-writes.md. Where nothing has moved there is none.
+constexpr milliseconds kCommitEvery{20};
+constexpr milliseconds kCommitAgain{500};  // where it failed
+constexpr milliseconds kIdle{100};
 constexpr milliseconds kShowEvery{1'000};
 constexpr milliseconds kStillMember{20'000};  // blocked longer than this, partitions are paused
 constexpr milliseconds kFinish{10'000};
+// A Lead record that is older is of a hand-over that has long been decided.
+constexpr milliseconds kOldLead = 3 * model::kYield;
 constexpr Backoff::Options kPushedBack{.first = milliseconds(50), .longest = milliseconds(5'000)};
-
-// The document log keeps what compaction may take for a week; a day of it is left for the work
-// itself.
-constexpr milliseconds kLongestOutage = std::chrono::days(6);
-
-int64_t milliseconds_now() {
-  return std::chrono::duration_cast<milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 uint64_t microseconds_now() {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
@@ -46,6 +42,12 @@ uint64_t microseconds_now() {
 }
 
 }  // namespace
+
+int64_t FoldLoop::milliseconds_now() {
+  return std::chrono::duration_cast<milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
 
 FoldLoop::FoldLoop(Settings settings, const model::Pipeline& pipeline, StateDatabase& states,
                    http::AsyncClient& engine, WorkerMetrics& metrics, http::Health& health)
@@ -58,7 +60,8 @@ FoldLoop::FoldLoop(Settings settings, const model::Pipeline& pipeline, StateData
              .documents_max = static_cast<size_t>(settings_.bulk.documents_max),
              .bytes_max = static_cast<size_t>(settings_.bulk.bytes_max),
              .delay = settings_.bulk.delay,
-             .requests_max = settings_.bulk.requests_in_flight},
+             .requests_max = settings_.bulk.requests_in_flight,
+             .partitions = settings_.partitioned},
             engine, std::random_device()()) {}
 
 Result<void> FoldLoop::start() {
@@ -88,27 +91,32 @@ Result<void> FoldLoop::step(Clock::time_point now) {
   bulk_.collect(now, [&](BulkResult&& result) { on_result(std::move(result), now); });
   RETURN_IF_ERROR(outbox_->poll(milliseconds(0)));
   fan_out();
-  build(now,
-        documents_.size() >= kDocumentsMax / 2 || batches_under_way() >= kBatchesInFlightMax / 2);
+  clean_up();
+  build(now, documents_.size() >= kDocumentsMax / 2 ||
+                 batches_under_way() >= kBatchesInFlightMax / 2 || taking_over());
   auto next = bulk_.send(now);
   for (const auto urgency : kUrgencies) {
     if (bulk_.has_room(urgency)) next = std::min(next, documents_.next_due(urgency));
   }
   if (now >= next_commit_) {
-    commit(kafka::CommitMode::kAsync);
     next_commit_ = now + kCommitEvery;
+    commit(kafka::CommitMode::kAsync);
   }
   if (now >= next_show_) show(now);
   if (blocked()) {
     hold_back(now);
     RETURN_IF_ERROR(outbox_->poll(milliseconds(1)));
   } else {
-    if (std::exchange(paused_, false)) RETURN_IF_ERROR(consumer_->resume(consumer_->assignment()));
+    if (std::exchange(paused_, false)) {
+      RETURN_IF_ERROR(consumer_->resume(consumer_->assignment()));
+      for (auto& [assignment, assigned] : assigned_) assigned.paused = false;
+    }
+    RETURN_IF_ERROR(pause_and_resume(now));
     blocked_since_.reset();
     const bool waiting = !bulk_.idle() || !outbox_->idle();
+    const auto idle = is_committed() ? kIdle : kCommitEvery;
     const auto until = std::chrono::ceil<milliseconds>(next - now);
-    RETURN_IF_ERROR(
-        read(std::clamp(until, milliseconds(0), waiting ? milliseconds(2) : milliseconds(100))));
+    RETURN_IF_ERROR(read(std::clamp(until, milliseconds(0), waiting ? milliseconds(2) : idle)));
   }
   if (failure_) return std::unexpected(*failure_);
   return {};
@@ -124,13 +132,13 @@ Result<void> FoldLoop::read(milliseconds timeout) {
   }
   std::vector<LogRecord> records;
   Partition partition;
-  int64_t newest_ms = 0;
   for (const auto& event : *polled) {
     const auto* message = std::get_if<kafka::Message>(&event);
     if (message == nullptr) {
       const auto& end = std::get<kafka::PartitionEnd>(event);
-      apply(partition, std::exchange(records, {}), newest_ms);
-      if (Assigned* assigned = find(end.partition)) {
+      apply(partition, std::exchange(records, {}));
+      Assigned* assigned = find(end.partition);
+      if (assigned != nullptr && !assigned->yields_until) {
         assigned->worker->reached(end.offset, milliseconds_now());
         assigned->behind_since.reset();
         show_lag(*assigned, 0);
@@ -138,7 +146,7 @@ Result<void> FoldLoop::read(milliseconds timeout) {
       continue;
     }
     if (message->partition != partition) {
-      apply(partition, std::exchange(records, {}), newest_ms);
+      apply(partition, std::exchange(records, {}));
       partition = message->partition;
     }
     records.push_back({.offset = message->offset,
@@ -146,27 +154,43 @@ Result<void> FoldLoop::read(milliseconds timeout) {
                        .value = message->value,
                        .meta = message->value ? std::nullopt : message->header(kMetaHeader.data()),
                        .timestamp_ms = message->timestamp_ms});
-    newest_ms = message->timestamp_ms;
   }
-  apply(partition, records, newest_ms);
+  apply(partition, records);
   return {};
 }
 
-void FoldLoop::apply(Partition partition, const std::vector<LogRecord>& records,
-                     int64_t newest_ms) {
+// What comes after a record at which the partition yields is dropped, and fetched again afterwards.
+void FoldLoop::apply(Partition partition, std::span<const LogRecord> records) {
   Assigned* assigned = find(partition);
   if (records.empty() || assigned == nullptr) return;
-  metrics_.messages.add(static_cast<double>(records.size()));
-  show_lag(*assigned, static_cast<double>(milliseconds_now() - newest_ms) / 1e3);
-  const auto end = consumer_->fetched_end({settings_.document_log, partition});
-  if (end && records.back().offset.get() + 1 >= end->get()) {
-    assigned->behind_since.reset();
-  } else if (!assigned->behind_since) {
-    assigned->behind_since = Clock::now();
+  PartitionWorker& worker = *assigned->worker;
+  while (!records.empty() && !assigned->yields_until && !worker.halted()) {
+    const auto yielded_ms = worker.yielded_ms();
+    const auto led_at = worker.led_at();
+    take(*assigned, worker.apply(records));
+    if (const auto& halted = worker.halted()) {
+      health_.not_ready(fmt::format("document log partition {}", partition.get()), halted->message);
+    }
+    const auto rest = std::ranges::lower_bound(records, worker.applied(), {}, &LogRecord::offset);
+    const auto applied = static_cast<size_t>(rest - records.begin());
+    metrics_.messages.add(static_cast<double>(applied));
+    if (applied > 0) show_applied(*assigned, records[applied - 1]);
+    records = records.subspan(applied);
+    const bool led = worker.led_at() != led_at && worker.taking_over();
+    if (led || (worker.yielded_ms() != yielded_ms &&
+                milliseconds_now() - worker.yielded_ms() < kOldLead.count())) {
+      yield(*assigned, model::kYield);
+    }
   }
-  take(*assigned, assigned->worker->apply(records));
-  if (const auto& halted = assigned->worker->halted()) {
-    health_.not_ready(fmt::format("document log partition {}", partition.get()), halted->message);
+}
+
+void FoldLoop::show_applied(Assigned& assigned, const LogRecord& newest) {
+  show_lag(assigned, static_cast<double>(milliseconds_now() - newest.timestamp_ms) / 1e3);
+  const auto end = consumer_->fetched_end({settings_.document_log, assigned.partition});
+  if (end && newest.offset.get() + 1 >= end->get()) {
+    assigned.behind_since.reset();
+  } else if (!assigned.behind_since) {
+    assigned.behind_since = Clock::now();
   }
 }
 
@@ -200,76 +224,6 @@ void FoldLoop::hold_back(Clock::time_point now) {
   (void)consumer_->poll(milliseconds(0), 1);
 }
 
-std::vector<kafka::StartOffset> FoldLoop::on_assigned(
-    std::span<const kafka::TopicPartition> partitions) {
-  std::vector<kafka::StartOffset> starts;
-  for (const auto& partition : partitions) {
-    auto start = assign(partition.partition);
-    if (!start) failure_ = start.error();
-    starts.push_back(start.value_or(kafka::StartOffset::beginning()));
-  }
-  return starts;
-}
-
-Result<kafka::StartOffset> FoldLoop::assign(Partition partition) {
-  const kafka::TopicPartition place{settings_.document_log, partition};
-  ASSIGN_OR_RETURN(const auto committed, consumer_->committed(std::span(&place, 1), kKafkaTimeout));
-  ASSIGN_OR_RETURN(const auto ends, consumer_->watermarks(place, kKafkaTimeout));
-  forget(partition);
-  const uint64_t assignment = ++assignments_;
-  Assigned& assigned = assigned_[assignment];
-  assigned.assignment = assignment;
-  assigned.partition = partition;
-  assigned.committed = committed.front().value_or(Offset(0));
-  assigned.store = states_.partition(partition);
-  assigned.worker = std::make_unique<PartitionWorker>(
-      pipeline_,
-      PartitionWorker::Options{.partition = partition,
-                               .partitions = settings_.partitions,
-                               .generation = settings_.generation},
-      *assigned.store);
-  const auto from =
-      assigned.worker->start({.identity = settings_.document_log,
-                              .committed = assigned.committed,
-                              .end = ends.high,
-                              .now_ms = milliseconds_now(),
-                              .oldest_usable_ms = milliseconds_now() - kLongestOutage.count()});
-  log::info("document log {} partition {}: assigned, state at {}, committed {}, end {}",
-            settings_.document_log, partition.get(), from.get(), assigned.committed.get(),
-            ends.high.get());
-  for (auto& work : assigned.worker->resume()) take(assigned, std::move(work));
-  return from <= ends.low ? kafka::StartOffset::beginning() : kafka::StartOffset::exact(from);
-}
-
-void FoldLoop::on_revoked(std::span<const kafka::TopicPartition> partitions) {
-  commit(kafka::CommitMode::kSync);
-  on_lost(partitions);
-}
-
-void FoldLoop::on_lost(std::span<const kafka::TopicPartition> partitions) {
-  for (const auto& partition : partitions) {
-    log::info("document log {} partition {}: given up", settings_.document_log,
-              partition.partition.get());
-    forget(partition.partition);
-  }
-}
-
-void FoldLoop::forget(Partition partition) {
-  std::erase_if(assigned_, [&](const auto& entry) { return entry.second.partition == partition; });
-  metrics_.no_lag("fold", settings_.document_log, partition.get());
-}
-
-FoldLoop::Assigned* FoldLoop::find(Partition partition) {
-  const auto found = std::ranges::find_if(
-      assigned_, [&](const auto& entry) { return entry.second.partition == partition; });
-  return found == assigned_.end() ? nullptr : &found->second;
-}
-
-FoldLoop::Assigned* FoldLoop::find(uint64_t assignment) {
-  const auto found = assigned_.find(assignment);
-  return found == assigned_.end() ? nullptr : &found->second;
-}
-
 void FoldLoop::take(Assigned& assigned, Work work) {
   const Owner owner{assigned.assignment, work.batch};
   for (const auto& send : work.sends) {
@@ -292,18 +246,35 @@ void FoldLoop::take(Assigned& assigned, Work work) {
                    due);
   }
   for (const auto& refused : work.refused) {
-    std::vector<std::string> numbers;
-    const DeadLetter letter{.stage = "fold",
-                            .topic = settings_.document_log,
-                            .partition = assigned.partition,
-                            .offset = refused.offset,
-                            .reason = refused.reason};
-    metrics_.dead_letters("").add();
+    const auto binding = binding_of(refused);
     log::warning("document log {} partition {} offset {}: dead letter: {}", settings_.document_log,
                  assigned.partition.get(), refused.offset.get(), refused.reason);
-    outbox_->send(settings_.dead_letter_topic, kafka::kPartitionByKey, refused.key, refused.value,
-                  dead_letter_headers(letter, numbers), owner);
+    give_up({.stage = dead_letters::kFold,
+             .binding = binding,
+             .topic = settings_.document_log,
+             .partition = assigned.partition,
+             .offset = refused.offset,
+             .log = settings_.document_log,
+             .reason = refused.reason,
+             .key = refused.key,
+             .value = refused.value},
+            owner);
   }
+}
+
+// Empty if it cannot be told.
+std::string FoldLoop::binding_of(const Refused& refused) const {
+  const auto message =
+      decode(refused.key, refused.value.value_or(""), std::optional<std::string_view>());
+  const bool known = message && message->binding < pipeline_.bindings.size();
+  return known ? pipeline_.binding(message->binding).name : "";
+}
+
+void FoldLoop::give_up(const dead_letters::Letter& letter, Owner owner) {
+  std::vector<std::string> numbers;
+  metrics_.dead_letters(std::string(letter.binding)).add();
+  outbox_->send(settings_.dead_letter_topic, kafka::kPartitionByKey, letter.key, letter.value,
+                headers_of(letter, numbers), owner);
 }
 
 void FoldLoop::on_result(BulkResult&& result, Clock::time_point now) {
@@ -312,6 +283,7 @@ void FoldLoop::on_result(BulkResult&& result, Clock::time_point now) {
   if (assigned == nullptr) return;  // the partition is somebody else's now
   switch (result.outcome.outcome) {
     case elastic::Outcome::kApplied:
+      if (!document.refused.empty()) return reject(std::move(document), result.lines);
       metrics_.applied.add();
       if (document.changed_at_us != 0) {
         const double seconds = (static_cast<double>(microseconds_now()) -
@@ -322,6 +294,7 @@ void FoldLoop::on_result(BulkResult&& result, Clock::time_point now) {
       acknowledge(document);
       return;
     case elastic::Outcome::kStale:
+      if (!document.refused.empty()) return reject(std::move(document), result.lines);
       metrics_.stale.add();
       acknowledge(document);
       return;
@@ -337,23 +310,29 @@ void FoldLoop::on_result(BulkResult&& result, Clock::time_point now) {
       return;
     }
     case elastic::Outcome::kRejected:
-      break;
+      document.refused = result.outcome.reason;
+      return reject(std::move(document), result.lines);
   }
+}
+
+// To the dead letters. The oldest of its batches is done with that, and none is committed before.
+void FoldLoop::reject(QueuedDocument document, std::string_view lines) {
+  const Assigned* assigned = find(document.assignment);
+  if (assigned == nullptr) return;
   metrics_.rejected.add();
-  metrics_.dead_letters("").add();
   log::warning("index {}: document {} refused: {}", settings_.index.get(), document.root,
-               result.outcome.reason);
-  std::vector<std::string> numbers;
-  const DeadLetter letter{.stage = "index",
-                          .topic = settings_.document_log,
-                          .partition = assigned->partition,
-                          .offset = Offset(assigned->worker->applied().get() - 1),
-                          .reason = result.outcome.reason};
-  // The oldest of its batches is done with the dead letter, and none is committed before that one.
+               document.refused);
   std::ranges::sort(document.batches);
-  outbox_->send(settings_.dead_letter_topic, kafka::kPartitionByKey, document.root, result.lines,
-                dead_letter_headers(letter, numbers),
-                {document.assignment, document.batches.front()});
+  give_up({.stage = dead_letters::kIndex,
+           .binding = "",
+           .topic = settings_.document_log,
+           .partition = assigned->partition,
+           .offset = Offset(assigned->worker->applied().get() - 1),
+           .log = settings_.document_log,
+           .reason = document.refused,
+           .key = document.root,
+           .value = lines},
+          {document.assignment, document.batches.front()});
   acknowledge(document, 1);
 }
 
@@ -374,10 +353,19 @@ void FoldLoop::build(Clock::time_point now, bool early) {
       if (!document) break;
       Assigned* assigned = find(document->assignment);
       if (assigned == nullptr) continue;  // the partition is somebody else's now
-      if (const auto write = assigned->worker->write(document->root, document->changed_at_us)) {
-        bulk_.add(std::move(*document), *write, now);
-      } else {
+      const auto expired = assigned->worker->expired();
+      auto write =
+          assigned->worker->write(document->root, document->changed_at_us, milliseconds_now());
+      metrics_.expired.add(static_cast<double>(assigned->worker->expired() - expired));
+      if (!write) {
         acknowledge(*document);
+        continue;
+      }
+      document->refused = std::move(write->refused);
+      if (!document->refused.empty() && !write->place && write->left.empty()) {
+        reject(std::move(*document), "");
+      } else {
+        bulk_.add(std::move(*document), *write, now);
       }
     }
   }
@@ -394,13 +382,39 @@ void FoldLoop::fan_out() {
   }
 }
 
+std::optional<Offset> FoldLoop::to_commit(const Assigned& assigned) {
+  const Offset done = assigned.worker->committable();
+  // Whose state was lost is behind what was committed before: it does not know who led there.
+  const bool known = done <= assigned.worker->applied();
+  return known && done > assigned.committed ? std::optional(done) : std::nullopt;
+}
+
+bool FoldLoop::is_committed() const {
+  return std::ranges::none_of(
+      assigned_, [](const auto& entry) { return to_commit(entry.second).has_value(); });
+}
+
+// Nobody waits for it.
+void FoldLoop::clean_up() {
+  if (!settings_.log_retention || !documents_.empty() || !outbox_->idle()) return;
+  for (auto& [assignment, assigned] : assigned_) {
+    if (assigned.behind_since) continue;
+    if (auto work = assigned.worker->clean_up(kCleanedUp, milliseconds_now())) {
+      metrics_.cleaned.add(static_cast<double>(work->sends.size()));
+      take(assigned, std::move(*work));
+      return;
+    }
+  }
+}
+
 void FoldLoop::commit(kafka::CommitMode mode) {
   std::vector<kafka::TopicOffset> offsets;
   for (auto& [assignment, assigned] : assigned_) {
-    const Offset done = assigned.worker->committable();
-    if (done <= assigned.committed) continue;
-    assigned.committed = done;
-    offsets.push_back({settings_.document_log, assigned.partition, done});
+    const auto done = to_commit(assigned);
+    if (!done) continue;
+    assigned.committed = *done;
+    offsets.push_back({settings_.document_log, assigned.partition, *done,
+                       model::to_note(assigned.worker->leadership())});
   }
   if (offsets.empty()) return;
   if (auto done = consumer_->commit(offsets, mode); !done) on_commit_failed(done.error());
@@ -413,6 +427,7 @@ void FoldLoop::on_commit_failed(const Error& error) {
   log::write(level, "document log {}: commit failed: {}",
              fmt::make_format_args(settings_.document_log, error.message));
   for (auto& [assignment, assigned] : assigned_) assigned.committed = Offset(0);
+  next_commit_ = Clock::now() + kCommitAgain;
 }
 
 void FoldLoop::show(Clock::time_point now) {

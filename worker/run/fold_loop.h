@@ -8,18 +8,19 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/dead_letters/letter.h"
 #include "lib/http/health.h"
 #include "lib/kafka/consumer.h"
 #include "lib/model/pipeline.h"
 #include "lib/model/resources.h"
 #include "worker/core/worker.h"
 #include "worker/run/bulk_lane.h"
-#include "worker/run/dead_letters.h"
 #include "worker/run/outbox.h"
 #include "worker/run/state_database.h"
 #include "worker/run/worker_metrics.h"
@@ -37,6 +38,8 @@ class FoldLoop : private kafka::GroupListener {
     int32_t partitions = 1;
     std::chrono::milliseconds session_timeout{45'000};
     model::BulkSpec bulk;
+    std::optional<PartitionMaker::Options> partitioned;  // by time
+    std::optional<std::chrono::seconds> log_retention;   // see PartitionWorker::Options
     kafka::ClientConfig kafka;
   };
 
@@ -57,8 +60,12 @@ class FoldLoop : private kafka::GroupListener {
     std::unique_ptr<PartitionWorker> worker;
     Offset committed;
     std::optional<Clock::time_point> behind_since;  // nothing: at the end of the log
+    std::optional<Clock::time_point> yields_until;  // nothing is applied until then, at most
+    bool paused = false;                            // because it yields
     std::optional<metrics::Gauge> lag;              // once it is known
   };
+
+  static int64_t milliseconds_now();  // since 1970
 
   std::vector<kafka::StartOffset> on_assigned(
       std::span<const kafka::TopicPartition> partitions) override;
@@ -69,20 +76,30 @@ class FoldLoop : private kafka::GroupListener {
   Result<void> start();
   Result<void> step(Clock::time_point now);
   Result<void> read(std::chrono::milliseconds timeout);
-  void apply(Partition partition, const std::vector<LogRecord>& records, int64_t newest_ms);
+  void apply(Partition partition, std::span<const LogRecord> records);
+  void show_applied(Assigned& assigned, const LogRecord& newest);
+  void yield(Assigned& assigned, std::chrono::milliseconds time);
+  bool taking_over() const;
+  Result<void> pause_and_resume(Clock::time_point now);
   Result<kafka::StartOffset> assign(Partition partition);
   void forget(Partition partition);
   Assigned* find(uint64_t assignment);
   Assigned* find(Partition partition);
   void take(Assigned& assigned, Work work);
+  void give_up(const dead_letters::Letter& letter, Owner owner);
+  std::string binding_of(const Refused& refused) const;
   void on_result(BulkResult&& result, Clock::time_point now);
+  void reject(QueuedDocument document, std::string_view lines);
   void acknowledge(const QueuedDocument& document, size_t skipped = 0);
   void build(Clock::time_point now, bool early);
   void fan_out();
+  void clean_up();
   void show_lag(Assigned& assigned, double seconds);
   size_t batches_under_way() const;
   bool blocked() const;
   void hold_back(Clock::time_point now);
+  static std::optional<Offset> to_commit(const Assigned& assigned);
+  bool is_committed() const;  // all that is done
   void commit(kafka::CommitMode mode);
   void show(Clock::time_point now);
   Result<void> finish();

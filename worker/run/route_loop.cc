@@ -6,9 +6,9 @@
 
 #include "lib/base/check.h"
 #include "lib/base/log.h"
+#include "lib/dead_letters/letter.h"
 #include "worker/core/fold.h"
 #include "worker/core/message.h"
-#include "worker/run/dead_letters.h"
 
 namespace searchsync::worker {
 namespace {
@@ -17,14 +17,23 @@ using std::chrono::milliseconds;
 using Steady = std::chrono::steady_clock;
 
 constexpr size_t kRecordsMax = 500;
-constexpr milliseconds kCommitEvery{500};
+constexpr milliseconds kCommitEvery{20};  // as fold_loop.cc has it
+constexpr milliseconds kCommitAgain{500};
+constexpr milliseconds kIdle{100};
 constexpr milliseconds kShowEvery{1'000};
+constexpr milliseconds kCountMax{20'000};
+constexpr milliseconds kLookEvery{2'000};
+constexpr milliseconds kLookMax{2'000};
 constexpr milliseconds kStillMember{20'000};
 constexpr milliseconds kFinish{10'000};
 
 double seconds_behind(int64_t timestamp_ms) {
   const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
   return std::max(0.0, now.count() - static_cast<double>(timestamp_ms) / 1e3);
+}
+
+bool at_limit(const model::ErrorsSpec& errors, int64_t dead_letters) {
+  return dead_letters >= std::max<int64_t>(1, errors.max_dead_letters);
 }
 
 }  // namespace
@@ -38,14 +47,12 @@ RouteLoop::RouteLoop(Settings settings, const model::Pipeline& pipeline,
     const auto binding =
         std::ranges::find(bindings, name, [](const auto& b) { return b.metadata.name; });
     CHECK(binding != bindings.end());
-    routes_[model::source_topic(binding->spec.source)].push_back(
-        {.binding = id,
-         .name = name,
-         .decoder = Decoder(*binding),
-         .errors = binding->spec.errors,
-         .rows = metrics.rows(name),
-         .bytes = metrics.row_bytes(name)});
-    metrics.halted(name).set(0);
+    routes_[model::row_topic(*binding)].push_back({.binding = id,
+                                                   .name = name,
+                                                   .decoder = Decoder(*binding),
+                                                   .errors = binding->spec.errors,
+                                                   .rows = metrics.rows(name),
+                                                   .bytes = metrics.row_bytes(name)});
   }
 }
 
@@ -56,28 +63,72 @@ Result<void> RouteLoop::start() {
   config.extra.try_emplace("topic.metadata.refresh.interval.ms", "3000");
   ASSIGN_OR_RETURN(outbox_,
                    Outbox::create(config, [this](const Owner& owner) { acknowledge(owner); }));
+  open_letters_ = std::make_unique<OpenLetters>(config, settings_.dead_letter_topic,
+                                                dead_letters::kDecode, settings_.document_log);
   ASSIGN_OR_RETURN(consumer_,
                    kafka::Consumer::join(config, settings_.group,
                                          {.session_timeout = settings_.session_timeout}, *this));
+  RETURN_IF_ERROR(count_dead_letters());
   std::vector<std::string> topics;
   for (const auto& [topic, routes] : routes_) topics.push_back(topic);
   return consumer_->subscribe(topics);
 }
 
+// A limit that a restart forgets would be none.
+Result<void> RouteLoop::count_dead_letters() {
+  const auto counted = open_letters_->look(kCountMax);
+  if (!counted) {
+    health_.not_ready("kafka sources", counted.error().message);
+    return std::unexpected(counted.error());
+  }
+  if (!*counted) log::warning("topic {} is long: not all counted", settings_.dead_letter_topic);
+  for (auto& [topic, routes] : routes_) {
+    for (auto& route : routes) {
+      metrics_.halted(route.name).set(0);
+      health_.ready("binding " + route.name);
+      route.dead_letters = open_letters_->count(route.name);
+      if (route.dead_letters == 0 || !at_limit(route.errors, route.dead_letters)) continue;
+      halt(route, topic, fmt::format("halted with {} open dead letters", route.dead_letters));
+    }
+  }
+  return {};
+}
+
+// Whether somebody has dealt with so many that a binding is below its limit again. All that we have
+// given up on must be in the topic, or it would look as if it had been dealt with.
+bool RouteLoop::may_go_on(Time now) {
+  if (now < next_look_ || !outbox_->idle()) return false;
+  next_look_ = now + kLookEvery;
+  const auto any = [&](const auto& wanted) {
+    return std::ranges::any_of(
+        routes_, [&](const auto& entry) { return std::ranges::any_of(entry.second, wanted); });
+  };
+  if (!any([](const Route& route) { return route.halted; })) return false;
+  if (!open_letters_->look(kLookMax).value_or(false)) return false;
+  return any([&](const Route& route) {
+    return route.halted && route.errors.policy == model::ErrorPolicy::kDeadLetter &&
+           !at_limit(route.errors, open_letters_->count(route.name));
+  });
+}
+
 Result<void> RouteLoop::run(std::stop_token stop) {
   RETURN_IF_ERROR(start());
-  auto next_commit = Steady::now(), next_show = next_commit;
+  auto next_show = Steady::now();
   while (!stop.stop_requested()) {
     const auto now = Steady::now();
-    if (now >= next_commit) {
+    if (now >= next_commit_) {
+      next_commit_ = now + kCommitEvery;
       commit(kafka::CommitMode::kAsync);
-      next_commit = now + kCommitEvery;
     }
     if (now >= next_show) {
       show();
       next_show = now + kShowEvery;
     }
     RETURN_IF_ERROR(outbox_->poll(milliseconds(0)));
+    if (may_go_on(now)) {
+      log::info("sources: dead letters were dealt with; going on");
+      break;
+    }
     if (outbox_->full()) {
       hold_back(now);
       RETURN_IF_ERROR(outbox_->poll(milliseconds(1)));
@@ -85,10 +136,12 @@ Result<void> RouteLoop::run(std::stop_token stop) {
     }
     if (std::exchange(paused_, false)) {
       RETURN_IF_ERROR(consumer_->resume(consumer_->assignment()));
-      RETURN_IF_ERROR(consumer_->pause(halted_));
+      pause_halted_ = true;
     }
+    if (std::exchange(pause_halted_, false)) RETURN_IF_ERROR(consumer_->pause(halted_));
     blocked_since_.reset();
-    RETURN_IF_ERROR(read(outbox_->idle() ? milliseconds(100) : milliseconds(2)));
+    const auto idle = is_committed() ? kIdle : kCommitEvery;
+    RETURN_IF_ERROR(read(outbox_->idle() ? idle : milliseconds(2)));
   }
   return finish();
 }
@@ -115,7 +168,8 @@ Result<void> RouteLoop::read(milliseconds timeout) {
     const auto* message = std::get_if<kafka::Message>(&event);
     if (message == nullptr) {
       const auto& end = std::get<kafka::PartitionEnd>(event);
-      if (Assigned* ended = find(end.topic, end.partition)) show_lag(*ended, 0);
+      close();
+      if (Assigned* ended = find(end.topic, end.partition)) reached(*ended, end.offset);
       continue;
     }
     if (assigned == nullptr || assigned->partition.partition != message->partition ||
@@ -132,6 +186,15 @@ Result<void> RouteLoop::read(milliseconds timeout) {
   }
   close();
   return {};
+}
+
+// Behind the last record there may be the end of a transaction, or what compaction has emptied:
+// that is done, too, when all before it is.
+void RouteLoop::reached(Assigned& assigned, Offset end) {
+  show_lag(assigned, 0);
+  if (halted(assigned.partition.topic)) return;
+  assigned.batches.push_back({.number = ++batches_, .next = end});
+  acknowledge({assigned.assignment, 0});
 }
 
 RouteLoop::Assigned* RouteLoop::find(std::string_view topic, Partition partition) {
@@ -188,19 +251,26 @@ bool RouteLoop::refuse(Route& route, const kafka::Message& message, const Error&
     halt(route, message.topic, fmt::format("halted at {}: {}", place, error.message));
     return false;
   }
-  log::warning("binding {}: {}: dead letter: {}", route.name, place, error.message);
   std::vector<std::string> numbers;
-  const DeadLetter letter{.stage = "decode",
-                          .binding = route.name,
-                          .topic = message.topic,
-                          .partition = message.partition,
-                          .offset = message.offset,
-                          .reason = error.message};
+  const dead_letters::Letter letter{.stage = dead_letters::kDecode,
+                                    .binding = route.name,
+                                    .topic = message.topic,
+                                    .partition = message.partition,
+                                    .offset = message.offset,
+                                    .log = settings_.document_log,
+                                    .reason = error.message,
+                                    .key = message.key,
+                                    .value = message.value};
+  if (open_letters_->knows(letter)) {
+    log::info("binding {}: {}: has its dead letter already", route.name, place);
+    return true;
+  }
+  log::warning("binding {}: {}: dead letter: {}", route.name, place, error.message);
   ++batch.pieces;
   outbox_->send(settings_.dead_letter_topic, kafka::kPartitionByKey, message.key, message.value,
-                dead_letter_headers(letter, numbers), owner);
+                headers_of(letter, numbers), owner);
   metrics_.dead_letters(route.name).add();
-  if (++route.dead_letters >= route.errors.max_dead_letters) {
+  if (at_limit(route.errors, ++route.dead_letters)) {
     halt(route, message.topic,
          fmt::format("halted after {} dead letters, the last {}: {}", route.dead_letters, place,
                      error.message));
@@ -213,8 +283,13 @@ void RouteLoop::halt(Route& route, std::string_view topic, const std::string& wh
   log::error("binding {}: {}", route.name, why);
   route.halted = true;
   metrics_.halted(route.name).set(1);
-  health_.not_ready("binding " + route.name,
-                    why + ". Mend the source or the binding; a changed binding starts again");
+  health_.not_ready(
+      "binding " + route.name,
+      why + (route.errors.policy == model::ErrorPolicy::kHalt
+                 ? ". Mend the binding: with another key, format or relation it "
+                   "begins again; or let it go on with errors.policy: DeadLetter"
+                 : ". Replay or drop them with `searchsync dlq`, or mend the binding: "
+                   "with another key, format or relation it begins again"));
   for (const auto& [assignment, assigned] : assigned_) {
     if (assigned.partition.topic == topic) halted_.push_back(assigned.partition);
   }
@@ -227,9 +302,14 @@ std::vector<kafka::StartOffset> RouteLoop::on_assigned(
     ++assignments_;
     assigned_[assignments_] = {.assignment = assignments_, .partition = partition};
     log::debug("source {}: assigned", kafka::to_string(partition));
-    if (halted(partition.topic)) halted_.push_back(partition);
+    if (!halted(partition.topic)) continue;
+    halted_.push_back(partition);
+    pause_halted_ = true;
   }
   log::info("sources: {} partitions assigned, {} in all", partitions.size(), assigned_.size());
+  // Who had them before may have died with dead letters written and nothing committed.
+  if (const auto seen = open_letters_->look(kLookMax); !seen)
+    log::warning("topic {}: {}", settings_.dead_letter_topic, seen.error().message);
   return std::vector<kafka::StartOffset>(partitions.size(), kafka::StartOffset::committed());
 }
 
@@ -263,6 +343,12 @@ void RouteLoop::acknowledge(const Owner& owner) {
   }
 }
 
+bool RouteLoop::is_committed() const {
+  return std::ranges::all_of(assigned_, [](const auto& entry) {
+    return entry.second.committable <= entry.second.committed;
+  });
+}
+
 void RouteLoop::commit(kafka::CommitMode mode) {
   std::vector<kafka::TopicOffset> offsets;
   for (auto& [assignment, assigned] : assigned_) {
@@ -281,6 +367,7 @@ void RouteLoop::on_commit_failed(const Error& error) {
   const auto level = error.code == ErrorCode::kFenced ? log::Level::kDebug : log::Level::kWarning;
   log::write(level, "sources: commit failed: {}", fmt::make_format_args(error.message));
   for (auto& [assignment, assigned] : assigned_) assigned.committed = Offset(0);
+  next_commit_ = Steady::now() + kCommitAgain;
 }
 
 void RouteLoop::hold_back(Time now) {

@@ -19,6 +19,7 @@
 #include "lib/model/pipeline.h"
 #include "lib/model/resources.h"
 #include "worker/core/decode.h"
+#include "worker/run/open_letters.h"
 #include "worker/run/outbox.h"
 #include "worker/run/worker_metrics.h"
 
@@ -40,8 +41,9 @@ class RouteLoop : private kafka::GroupListener {
             std::span<const model::SourceBinding> bindings, WorkerMetrics& metrics,
             http::Health& health);
 
-  // Until asked to stop: then waits for what is under way, commits and leaves the group. Errors:
-  // Kafka failed in a way that only a new loop can mend; nothing is lost by starting one.
+  // Until asked to stop, or a binding that halted may go on, which takes a new loop: then waits for
+  // what is under way, commits and leaves the group. Errors: Kafka failed in a way that only a new
+  // loop can mend; nothing is lost by starting one.
   Result<void> run(std::stop_token stop);
 
  private:
@@ -52,7 +54,7 @@ class RouteLoop : private kafka::GroupListener {
     std::string name;
     Decoder decoder;
     model::ErrorsSpec errors;
-    int64_t dead_letters = 0;
+    int64_t dead_letters = 0;  // those that were open at the start, and its own since
     bool halted = false;
     metrics::Counter rows;
     metrics::Counter bytes;
@@ -87,9 +89,13 @@ class RouteLoop : private kafka::GroupListener {
               Batch& batch);
   void halt(Route& route, std::string_view topic, const std::string& why);
   bool halted(std::string_view topic) const;
+  Result<void> count_dead_letters();
+  bool may_go_on(Time now);
   Assigned* find(std::string_view topic, Partition partition);
+  void reached(Assigned& assigned, Offset end);
   void show_lag(Assigned& assigned, double seconds);
   void acknowledge(const Owner& owner);
+  bool is_committed() const;  // all that is done
   void commit(kafka::CommitMode mode);
   void hold_back(Time now);
   void show();
@@ -101,12 +107,16 @@ class RouteLoop : private kafka::GroupListener {
   std::map<std::string, std::vector<Route>, std::less<>> routes_;  // by topic
 
   std::unique_ptr<Outbox> outbox_;
+  std::unique_ptr<OpenLetters> open_letters_;
   std::map<uint64_t, Assigned> assigned_;  // by assignment
   uint64_t assignments_ = 0;
   uint64_t batches_ = 0;
   std::vector<kafka::TopicPartition> halted_;
+  Time next_commit_;
+  Time next_look_;  // at the open letters, while a binding is halted
   std::optional<Time> blocked_since_;
-  bool paused_ = false;
+  bool paused_ = false;                        // all of it
+  bool pause_halted_ = false;                  // some of it is to be
   std::unique_ptr<kafka::Consumer> consumer_;  // last: its destructor calls the listener
 };
 

@@ -12,8 +12,10 @@
 #include "lib/base/backoff.h"
 #include "lib/base/log.h"
 #include "lib/elastic/connect.h"
+#include "lib/elastic/index_body.h"
 #include "lib/http/health.h"
 #include "lib/http/server.h"
+#include "lib/kafka/connect.h"
 #include "lib/model/role_config.h"
 #include "lib/model/secrets.h"
 #include "worker/run/fold_loop.h"
@@ -26,18 +28,6 @@ Result<std::string> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return fail(ErrorCode::kNotFound, fmt::format("config file {} cannot be read", path));
   return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-Result<kafka::ClientConfig> kafka_config(const model::SecretStore& secrets,
-                                         const model::KafkaSpec& spec) {
-  ASSIGN_OR_RETURN(const auto credentials, model::kafka_credentials(secrets, spec));
-  kafka::ClientConfig config;
-  config.bootstrap_servers = spec.bootstrap_servers;
-  if (!credentials.mechanism.empty()) {
-    config.sasl = {credentials.mechanism, credentials.username, credentials.password};
-  }
-  if (credentials.encryption == model::Encryption::kTls) config.ca_pem = credentials.ca_pem;
-  return config;
 }
 
 void wait_for(std::chrono::milliseconds time, const std::stop_token& stop) {
@@ -78,11 +68,11 @@ class Worker {
                                            ? std::nullopt
                                            : std::optional<std::filesystem::path>(options.secrets));
     const auto& spec = config_.index.spec;
-    ASSIGN_OR_RETURN(const auto kafka, kafka_config(secrets, spec.kafka));
+    ASSIGN_OR_RETURN(const auto kafka, kafka::client_config(spec.kafka, secrets));
     ASSIGN_OR_RETURN(const auto credentials,
                      model::elasticsearch_credentials(secrets, spec.elasticsearch));
     ASSIGN_OR_RETURN(auto client_options, elastic::client_options(spec.elasticsearch, credentials));
-    client_options.in_flight_max = static_cast<size_t>(spec.workers.bulk.requests_in_flight) + 1;
+    client_options.in_flight_max = static_cast<size_t>(spec.workers.bulk.requests_in_flight) + 2;
     ASSIGN_OR_RETURN(const auto engine, http::AsyncClient::create(std::move(client_options)));
     ASSIGN_OR_RETURN(
         const auto states,
@@ -127,8 +117,21 @@ class Worker {
                            .partitions = config_.index.spec.workers.partitions,
                            .session_timeout = config_.index.spec.workers.session_timeout,
                            .bulk = config_.index.spec.workers.bulk,
+                           .partitioned = partitioned(),
+                           .log_retention = config_.log_retention,
                            .kafka = kafka},
         pipeline_, states, engine, metrics_, health_);
+  }
+
+  std::optional<PartitionMaker::Options> partitioned() const {
+    if (!pipeline_.partitioning) return std::nullopt;
+    return PartitionMaker::Options{.generation = config_.generation_index,
+                                   .every = pipeline_.partitioning->every,
+                                   .body = [this](const IndexName& name) {
+                                     return elastic::partition_body(
+                                         config_.index, name, config_.generation_index,
+                                         config_.generation, config_.document_log);
+                                   }};
   }
 
   const model::PipelineConfig config_;

@@ -28,6 +28,12 @@ WorkerMetrics::WorkerMetrics(metrics::Registry& registry, const std::string& ind
       rejected(registry.counter(
           kDocuments, kDocumentsHelp,
           {{"index", index}, {"generation", generation}, {"outcome", "rejected"}})),
+      expired(registry.counter("searchsync_worker_documents_expired_total",
+                               "Documents not written because their partitions are not kept",
+                               {{"index", index}, {"generation", generation}})),
+      cleaned(registry.counter("searchsync_worker_rows_expired_total",
+                               "Rows deleted from the document log with their partitions",
+                               {{"index", index}, {"generation", generation}})),
       bulk_requests(registry.counter("searchsync_worker_bulk_requests_total", "Bulk requests sent",
                                      {{"index", index}, {"generation", generation}})),
       bulk_failures(registry.counter("searchsync_worker_bulk_failures_total",

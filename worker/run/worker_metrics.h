@@ -29,6 +29,8 @@ class WorkerMetrics {
   metrics::Counter stale;
   metrics::Counter retried;
   metrics::Counter rejected;
+  metrics::Counter expired;  // not sent: older than the partitions that are kept
+  metrics::Counter cleaned;  // rows deleted from the document log for the same reason
   metrics::Counter bulk_requests;
   metrics::Counter bulk_failures;
   metrics::Counter bulk_bytes;

@@ -1,0 +1,1 @@
+"""Argo CD, as far as it runs scripts of ours."""

@@ -1,0 +1,1 @@
+"""The operator as users install it, on a real Kubernetes."""

@@ -1,0 +1,3 @@
+-- The end of suspend: what has happened meanwhile is caught up with.
+obj.spec.suspend = false
+return obj

@@ -1,0 +1,3 @@
+-- Nothing is changed any more, and no worker runs; queries are still answered.
+obj.spec.suspend = true
+return obj

@@ -1,0 +1,20 @@
+#pragma once
+
+// An index with `tables`: what it is itself, beside the indices of its tables, which are planned as
+// all indices are.
+
+#include <vector>
+
+#include "operator/plan/plan.h"
+
+namespace searchsync::plan {
+
+// What the plans of all other indices say, by key.
+using TablePlans = std::map<ObjectKey, const IndexPlan*>;
+
+// The one query service of all its tables, and how they stand together. tables: with at least those
+// that observed.tables has of it.
+IndexPlan plan_database(const Observed& observed, const model::SearchIndex& index,
+                        const TablePlans& tables);
+
+}  // namespace searchsync::plan
