@@ -331,7 +331,11 @@ void FakeWorld::apply(const ObjectKey&, const EnsureWorkload& action) {
   if (workload.role == Role::kAggregate) {
     auto config = model::parse_aggregate_config(workload.config);
     if (!config) return violate("aggregate's config cannot be read: " + config.error().message);
-    running.aggregate = std::move(*config);
+    for (const auto& binding : config->bindings) {
+      const auto table = model::row_topic(binding);
+      running.counts.push_back(
+          {model::source_topic(binding.spec.source), table, model::aggregate_group(table)});
+    }
     return;
   }
   auto config = model::parse_pipeline_config(workload.config);

@@ -140,16 +140,23 @@ class FakeWorld {
 
   // What a workload's processes have read from their config, once.
   struct Running {
+    struct Count {  // of the events of one topic, by a group, into a table
+      std::string topic;
+      std::string table;
+      std::string group;
+    };
+
     std::optional<model::CaptureConfig> capture;
     std::optional<model::PipelineConfig> pipeline;
     std::optional<model::IngestConfig> ingest;
-    std::optional<model::AggregateConfig> aggregate;
+    std::vector<Count> counts;
     std::string route_group;
     std::string fold_group;
     int rounds = 1;
   };
 
   void violate(std::string what);
+  std::vector<const Running*> able_workers() const;
   bool has_members(const std::string& group) const;
   // Of generations of one log: whether the one has applied more than the other has written.
   // One that is not complete shows nothing that counts.

@@ -9,21 +9,11 @@ namespace searchsync::plan {
 
 void FakeWorld::work(int steps) {
   if (broken_.contains(Fault::kKafka)) return;
+  const auto workers = able_workers();
   for (int i = 0; i < steps; ++i) {
     capture();
     ingest();
     aggregate();
-    if (broken_.contains(Fault::kWorkers) || broken_.contains(Fault::kEngine)) continue;
-    std::vector<const Running*> workers;
-    for (const auto& [name, running] : running_) {
-      const auto& workload = workloads_.at(name);
-      if (!running.pipeline || workload.role != Role::kWorker || workload.replicas == 0) continue;
-      const auto& config = *running.pipeline;
-      if (!halted_.contains(name) && topics_.contains(config.document_log) &&
-          indices_.contains(config.generation_index)) {
-        workers.push_back(&running);
-      }
-    }
     if (workers.empty()) continue;
     const auto* worker = workers[static_cast<size_t>(below(static_cast<int>(workers.size())))];
     partition(*worker->pipeline);
@@ -33,6 +23,21 @@ void FakeWorld::work(int steps) {
       fold(*worker);
     }
   }
+}
+
+std::vector<const FakeWorld::Running*> FakeWorld::able_workers() const {
+  std::vector<const Running*> workers;
+  if (broken_.contains(Fault::kWorkers) || broken_.contains(Fault::kEngine)) return workers;
+  for (const auto& [name, running] : running_) {
+    const auto& workload = workloads_.at(name);
+    if (!running.pipeline || workload.role != Role::kWorker || workload.replicas == 0) continue;
+    const auto& config = *running.pipeline;
+    if (!halted_.contains(name) && topics_.contains(config.document_log) &&
+        indices_.contains(config.generation_index)) {
+      workers.push_back(&running);
+    }
+  }
+  return workers;
 }
 
 void FakeWorld::capture() {
@@ -67,16 +72,15 @@ void FakeWorld::aggregate() {
     if (traffic_ && below(20) == 0) topics_.at(topic)[0].push_back({});
   }
   for (const auto& [name, running] : running_) {
-    if (!running.aggregate || workloads_.at(name).replicas == 0) continue;
-    for (const auto& binding : running.aggregate->bindings) {
-      const auto topic = model::source_topic(binding.spec.source);
-      const auto table = model::row_topic(binding);
-      if (!topics_.contains(table)) return violate("events are counted, and there is no table");
-      const auto& events = topics_.at(topic)[0];
-      auto& position = committed(model::aggregate_group(table), topic)[0];
+    if (running.counts.empty() || workloads_.at(name).replicas == 0) continue;
+    for (const auto& count : running.counts) {
+      const auto table = topics_.find(count.table);
+      if (table == topics_.end()) return violate("events are counted, and there is no table");
+      const auto& events = topics_.at(count.topic)[0];
+      auto& position = committed(count.group, count.topic)[0];
       const auto next = static_cast<size_t>(position ? position->get() : 0);
       if (next >= events.size()) continue;
-      topics_.at(table)[0].push_back({.initial = events[next].initial});
+      table->second[0].push_back({.initial = events[next].initial});
       position = Offset(static_cast<int64_t>(next) + 1);
     }
   }
@@ -84,9 +88,8 @@ void FakeWorld::aggregate() {
 
 bool FakeWorld::writes(const std::string& table) const {
   return std::ranges::any_of(running_, [&](const auto& entry) {
-    const auto& config = entry.second.aggregate;
-    return config &&
-           std::ranges::find(config->bindings, table, &model::row_topic) != config->bindings.end();
+    const auto& counts = entry.second.counts;
+    return std::ranges::find(counts, table, &Running::Count::table) != counts.end();
   });
 }
 
