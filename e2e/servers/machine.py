@@ -27,21 +27,25 @@ _NODE_BRIDGE = "k8snode"
 _PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr", "runc", "ip", "iptables-save",
              "iptables-restore", "nft", "g++")
 _LOG_LINKS = Path("/var/log/containers")
+_NETWORK_RESULTS = Path("/var/lib/cni/results")
 # What is still sent to a Service after the proxy's rules, because they do not have it yet, or are
 # being replaced table by table, is refused here: beyond the machine, others may answer.
 _REFUSALS = "ip searchsync-services"
 _REFUSAL_RULES = f"""table {_REFUSALS} {{
+  chain refuse {{
+    ip daddr != {SERVICE_NETWORK} return
+    meta l4proto tcp reject with tcp reset
+    reject
+  }}
   chain from-machine {{
     type filter hook output priority filter + 1
-    ip daddr {SERVICE_NETWORK} reject
+    jump refuse
   }}
   chain from-pods {{
     type filter hook forward priority filter + 1
-    ip daddr {SERVICE_NETWORK} reject
+    jump refuse
   }}
-}}
-"""
-_NETWORK_RESULTS = Path("/var/lib/cni/results")
+}}"""
 # Paths that the programs here cannot be told to change.
 _FOLDERS = (Path("/var/lib/kubelet"), Path("/var/lib/cni"), Path("/run/containerd"), _LOG_LINKS)
 # Set by the kubelet, the proxy or the network plugin; the first two by us, in any case.
