@@ -17,7 +17,7 @@ from typing import Any
 from e2e.harness.product import BINARY, text_of
 from e2e.servers import Process, ServersError, Stack, proctree, wait_until
 
-from .tool import say, show
+from .tool import say, show, table
 
 _CORE = BINARY.parent / "aggregate_bench"
 _PRODUCE = BINARY.parent / "ingest_bench"
@@ -44,7 +44,7 @@ def _core(options: argparse.Namespace) -> str:
         say(result["name"])
         rows.append((result["name"], f"{result['perCpuSecond']:,}", str(result["rowsPerEvent"]),
                      str(result["rowBytes"]), str(result["rssMb"]), str(result["diskMb"])))
-    return f"{options.events:,} events of {options.groups:,} groups\n\n{_table(rows)}\n"
+    return f"{options.events:,} events of {options.groups:,} groups\n\n{table(rows)}\n"
 
 
 class Aggregate:
@@ -67,7 +67,7 @@ class Aggregate:
     def __exit__(self, *error) -> None:
         self._process.stop()
 
-    def make_table(self) -> None:
+    def maketable(self) -> None:
         """Which one that is, the process says."""
         found: list[str] = []
 
@@ -125,7 +125,7 @@ def _count(stack: Stack, events: int) -> str:
     say("producing")
     _run(_PRODUCE, "produce", stack.kafka.address, _TOPIC, events)
     with Aggregate(stack, stack.run_dir / "aggregate") as aggregate:
-        aggregate.make_table()
+        aggregate.maketable()
         used = proctree.cpu_seconds(aggregate.members())
         began = time.monotonic()
         say("counting")
@@ -134,7 +134,7 @@ def _count(stack: Stack, events: int) -> str:
         used = proctree.cpu_seconds(aggregate.members()) - used
         rows = aggregate.metric("searchsync_aggregate_rows_total")
         resident = proctree.rss_bytes(aggregate.members())
-    return _table([("on Kafka", "events a CPU second", "events a second", "rows", "resident MB"),
+    return table([("on Kafka", "events a CPU second", "events a second", "rows", "resident MB"),
                    (f"{events:,} events of 10,000 groups", f"{events / used:,.0f}",
                     f"{events / seconds:,.0f}", f"{rows:,.0f}", f"{resident / 2**20:.0f}")])
 
@@ -145,12 +145,6 @@ def _run(*command: object) -> str:
     if done.returncode != 0:
         raise ServersError(f"{command}: {done.stderr[-1000:]}")
     return done.stdout
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    lines.insert(1, "| --- |" + " ---: |" * (len(rows[0]) - 1))
-    return "\n".join(lines)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Iterable
+from typing import Any, Iterable, Iterator
 
 from e2e.harness.engine import Connection
 from e2e.servers import Search, ServersError
@@ -48,23 +48,22 @@ def small_documents(count: int, rng: random.Random) -> Iterable[tuple[str, dict]
 def write(search: Search, name: str, mappings: dict,
           documents: Iterable[tuple[str, dict]]) -> None:
     """Writes them into a new index, which stays. Errors: a document was not taken."""
-    bodies, _ = _bodies(documents)
     _create(search, name, mappings, {})
-    _send_all(search, name, bodies)
+    _send_all(search, name, (body for body, _ in _bodies(documents)))
 
 
 def measure(search: Search, name: str, mappings: dict, documents: Iterable[tuple[str, dict]],
             settings: dict[str, Any] | None = None) -> Rate:
     """Writes them into a new index, which is removed afterwards; bodies are made before the clock
     starts. Errors: a document was not taken."""
-    bodies, count = _bodies(documents)
+    bodies = list(_bodies(documents))
     _create(search, name, mappings, settings or {})
     cpu, began = search.cpu_seconds(), time.monotonic()
-    _send_all(search, name, bodies)
+    _send_all(search, name, (body for body, _ in bodies))
     seconds = time.monotonic() - began
     used = search.cpu_seconds() - cpu
     search.request("DELETE", f"/{name}")
-    return Rate(count, seconds, used)
+    return Rate(sum(count for _, count in bodies), seconds, used)
 
 
 def _create(search: Search, name: str, mappings: dict, settings: dict) -> None:
@@ -75,29 +74,31 @@ def _create(search: Search, name: str, mappings: dict, settings: dict) -> None:
         raise ServersError(f"index {name}: {answer}")
 
 
-def _bodies(documents: Iterable[tuple[str, dict]]) -> tuple[list[bytes], int]:
-    bodies, lines, size, count = [], [], 0, 0
+def _bodies(documents: Iterable[tuple[str, dict]]) -> Iterator[tuple[bytes, int]]:
+    """With the number of documents in each."""
+    lines, size = [], 0
     for key, document in documents:
         action = {"index": {"_id": key, "version": 1, "version_type": "external_gte"}}
         line = f"{json.dumps(action)}\n{json.dumps(document, ensure_ascii=False)}\n".encode()
         lines.append(line)
-        size, count = size + len(line), count + 1
+        size += len(line)
         if size >= _BODY_BYTES:
-            bodies.append(b"".join(lines))
+            yield b"".join(lines), len(lines)
             lines, size = [], 0
-    return bodies + ([b"".join(lines)] if lines else []), count
+    if lines:
+        yield b"".join(lines), len(lines)
 
 
-def _send_all(search: Search, name: str, bodies: list[bytes]) -> None:
+def _send_all(search: Search, name: str, bodies: Iterator[bytes]) -> None:
     """Each connection takes the next body as soon as it is free."""
-    pending, failures = iter(bodies), []
+    failures = []
     lock = threading.Lock()
 
     def send() -> None:
         connection = Connection(search.address, timeout=120)
         while not failures:
             with lock:
-                body = next(pending, None)
+                body = next(bodies, None)
             if body is None:
                 return
             status, answer = connection.request(
