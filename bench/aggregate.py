@@ -67,7 +67,7 @@ class Aggregate:
     def __exit__(self, *error) -> None:
         self._process.stop()
 
-    def maketable(self) -> None:
+    def make_table(self) -> None:
         """Which one that is, the process says."""
         found: list[str] = []
 
@@ -125,7 +125,7 @@ def _count(stack: Stack, events: int) -> str:
     say("producing")
     _run(_PRODUCE, "produce", stack.kafka.address, _TOPIC, events)
     with Aggregate(stack, stack.run_dir / "aggregate") as aggregate:
-        aggregate.maketable()
+        aggregate.make_table()
         used = proctree.cpu_seconds(aggregate.members())
         began = time.monotonic()
         say("counting")
@@ -135,8 +135,8 @@ def _count(stack: Stack, events: int) -> str:
         rows = aggregate.metric("searchsync_aggregate_rows_total")
         resident = proctree.rss_bytes(aggregate.members())
     return table([("on Kafka", "events a CPU second", "events a second", "rows", "resident MB"),
-                   (f"{events:,} events of 10,000 groups", f"{events / used:,.0f}",
-                    f"{events / seconds:,.0f}", f"{rows:,.0f}", f"{resident / 2**20:.0f}")])
+                  (f"{events:,} events of 10,000 groups", f"{events / used:,.0f}",
+                   f"{events / seconds:,.0f}", f"{rows:,.0f}", f"{resident / 2**20:.0f}")])
 
 
 def _run(*command: object) -> str:

@@ -23,7 +23,6 @@ _MUTATIONS = 100_000
 _LOGS = 1000
 _PLATFORMS = ("linux-x64", "linux-arm64", "windows-x64", "macos-arm64")
 _PRIMARIES = ("main", "release", "next")
-_SEVERITIES = ("P0", "P1", "P2", "P3", "P4")
 _PAGE_ROWS = 10_000
 
 MAPPINGS = {"dynamic": "strict", "properties": {
