@@ -100,6 +100,8 @@ REFUSED = [
      {"spec.partitioning.field": "Required value"}),
     (INDEX, {"spec.partitioning": {"field": "at", "retain": "30d", "every": "Week"}},
      {"spec.partitioning.every": 'supported values: "Hour", "Day", "Month"'}),
+    (INDEX, {"spec.partitioning": {"field": "at", "retain": "30d", "onMappingChange": "Ignore"}},
+     {"spec.partitioning.onMappingChange": 'supported values: "Rebuild", "NewPartitions"'}),
     (INDEX, {"spec.partitioning": {"field": "at", "retain": "10m", "ahead": "31d"}},
      {"spec.partitioning.retain": "expected a duration from 1h to 3650d",
       "spec.partitioning.ahead": "expected a duration from 0s to 30d"}),

@@ -76,7 +76,8 @@ class Draw {
                            .every = static_cast<Every>(number(0, 2)),
                            .retain = std::chrono::seconds(number(3600, 100 * 86'400)),
                            .ahead = std::chrono::seconds(number(0, 30 * 86'400)),
-                           .routing = coin() ? std::optional<std::string>() : name()};
+                           .routing = coin() ? std::optional<std::string>() : name(),
+                           .on_mapping_change = static_cast<OnMappingChange>(number(0, 1))};
     }
     spec.reindex.approval = coin() ? Approval::kManual : Approval::kAutomatic;
     spec.reindex.cutover = {number(0, 9), std::chrono::seconds(number(0, 86'400))};

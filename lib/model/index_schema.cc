@@ -234,6 +234,15 @@ Typed<PartitioningSpec> build_partitioning(Schema& schema, const Basics& basics)
                                       {{Every::kHour, "Hour", "An index for each hour."},
                                        {Every::kDay, "Day", "An index for each day."},
                                        {Every::kMonth, "Month", "An index for each month."}});
+  const auto on_mapping_change = enum_type<OnMappingChange>(
+      schema, "OnMappingChange",
+      {{OnMappingChange::kRebuild, "Rebuild",
+        "A new index is built beside the one in service, and then takes over."},
+       {OnMappingChange::kNewPartitions, "NewPartitions",
+        "Partitions made from then on have it, older ones get the new fields, and documents stay "
+        "as they are until something touches them. For new fields in objects that are `dynamic: "
+        "strict`, fields that are gone, and settings of storage; what else changes rebuilds the "
+        "index."}});
   const int64_t hours_max = std::chrono::milliseconds(kHoursRetainMax).count();
   return ObjectBuilder<T>(schema, "PartitioningSpec",
                           "The documents are spread over an index for each hour, day or month "
@@ -255,6 +264,8 @@ Typed<PartitioningSpec> build_partitioning(Schema& schema, const Basics& basics)
       .field("routing", &T::routing, basics.document_field,
              "A field, filled by the root binding's own row: documents with the same value are in "
              "the same shard. Without it: by the document's id. A change rebuilds the index.")
+      .field("onMappingChange", &T::on_mapping_change, on_mapping_change,
+             "What follows from a change of `mappings`, `settings` or a binding's `fields`.")
       .rule({.cel = "self.every != 'Hour' || " + fmt::format(kRetainAtMost, hours_max),
              .message = "is more than 100d, which is too many indices of an hour: keep less, or "
                         "choose `every: Day`",

@@ -262,29 +262,37 @@ std::string describe_topology(const SearchIndex& index, std::span<const SourceBi
   return text;
 }
 
+std::string describe_fields(const SourceBinding& binding) {
+  std::string text;
+  for (const auto& field : binding.spec.fields) {
+    text += fmt::format("{} {} -> {} as {}\n", binding.metadata.name, field.from, field.to,
+                        static_cast<int>(field.type));
+  }
+  return text;
+}
+
+// What of the relation the topology does not say.
+std::string describe_relation(const SourceBinding& binding) {
+  const auto& [metadata, spec] = binding;
+  if (const auto* lookup = std::get_if<LookupRelation>(&spec.relation)) {
+    return fmt::format("{} missing {}\n", metadata.name, static_cast<int>(lookup->on_missing));
+  }
+  if (const auto* link = std::get_if<LinkRelation>(&spec.relation)) {
+    return fmt::format("{} into {}\n", metadata.name, link->into);
+  }
+  const auto* children = std::get_if<ChildrenRelation>(&spec.relation);
+  if (children == nullptr) return "";
+  std::string text = fmt::format("{} into {}", metadata.name, children->into);
+  for (const auto& order : children->order_by) {
+    text += fmt::format(" {} {}", order.column, static_cast<int>(order.direction));
+  }
+  return text + '\n';
+}
+
 // What the shape of a document depends on beyond the topology.
 std::string describe_shape(std::span<const SourceBinding> bindings) {
   std::string text;
-  for (const auto* b : sorted(bindings)) {
-    for (const auto& field : b->spec.fields) {
-      text += fmt::format("{} {} -> {} as {}\n", b->metadata.name, field.from, field.to,
-                          static_cast<int>(field.type));
-    }
-    if (const auto* lookup = std::get_if<LookupRelation>(&b->spec.relation)) {
-      text +=
-          fmt::format("{} missing {}\n", b->metadata.name, static_cast<int>(lookup->on_missing));
-    }
-    if (const auto* children = std::get_if<ChildrenRelation>(&b->spec.relation)) {
-      text += fmt::format("{} into {}", b->metadata.name, children->into);
-      for (const auto& order : children->order_by) {
-        text += fmt::format(" {} {}", order.column, static_cast<int>(order.direction));
-      }
-      text += '\n';
-    }
-    if (const auto* link = std::get_if<LinkRelation>(&b->spec.relation)) {
-      text += fmt::format("{} into {}\n", b->metadata.name, link->into);
-    }
-  }
+  for (const auto* b : sorted(bindings)) text += describe_fields(*b) + describe_relation(*b);
   return text;
 }
 
@@ -411,6 +419,25 @@ std::string generation_hash(const SearchIndex& index, std::span<const SourceBind
                   revision == 0 ? "" : fmt::format("revision {}\n", revision),
                   describe_partitioning(index.spec.partitioning, bindings)),
       8);
+}
+
+std::string lasting_hash(const SearchIndex& index, std::span<const SourceBinding> bindings) {
+  auto text = fmt::format("{}shards {}\nrevision {}\n{}", describe_topology(index, bindings),
+                          index.spec.shards, index.spec.reindex.revision,
+                          describe_partitioning(index.spec.partitioning, bindings));
+  for (const auto* b : sorted(bindings)) text += describe_relation(*b);
+  return stable_hash_hex(text, 8);
+}
+
+std::string slots_hash(const Pipeline& pipeline) {
+  std::string text;
+  for (const auto& binding : pipeline.bindings) {
+    text += fmt::format("{}\n", std::vector{binding.name});
+    for (const auto& slot : binding.slots) {
+      text += fmt::format("{} {}\n", std::vector{slot.column}, static_cast<int>(slot.type));
+    }
+  }
+  return stable_hash_hex(text, 8);
 }
 
 std::string time_source(const SearchIndex& index, std::span<const SourceBinding> bindings) {

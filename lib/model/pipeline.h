@@ -140,6 +140,12 @@ std::string topology_hash(const SearchIndex& index, std::span<const SourceBindin
 // content of an index generation.
 std::string generation_hash(const SearchIndex& index, std::span<const SourceBinding> bindings);
 
+// 8 hex digits over all of that but mappings, settings and fields: generations that differ in it
+// cannot become each other.
+std::string lasting_hash(const SearchIndex& index, std::span<const SourceBinding> bindings);
+// Over the slots of each binding: rows that are kept by others mean something else.
+std::string slots_hash(const Pipeline& pipeline);
+
 std::string document_log_name(const SearchIndex& index, std::span<const SourceBinding> bindings);
 IndexName generation_index_name(const SearchIndex& index, std::span<const SourceBinding> bindings);
 std::string dead_letter_topic(const SearchIndex& index);

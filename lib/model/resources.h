@@ -213,6 +213,12 @@ struct TablesSpec {
   friend bool operator==(const TablesSpec&, const TablesSpec&) = default;
 };
 
+// What a change of mappings, settings or fields comes to.
+enum class OnMappingChange {
+  kRebuild,
+  kNewPartitions,  // where those of before and after can be read as one
+};
+
 // An index for each stretch of event time. Field and routing are fields of the document that the
 // root's own row fills.
 struct PartitioningSpec {
@@ -221,6 +227,7 @@ struct PartitioningSpec {
   std::chrono::seconds retain{0};         // after the end of a partition
   std::chrono::seconds ahead{24 * 3600};  // of now; events further ahead are refused
   std::optional<std::string> routing;     // none: by the document's id
+  OnMappingChange on_mapping_change = OnMappingChange::kRebuild;
   friend bool operator==(const PartitioningSpec&, const PartitioningSpec&) = default;
 };
 

@@ -104,6 +104,9 @@ RoleTypes build_role_types(Schema& schema) {
           .field("generationIndex", &PipelineConfig::generation_index,
                  named_type<IndexName>(schema, text), "The concrete index.", required())
           .field("documentLog", &PipelineConfig::document_log, text, "A topic.", required())
+          .field("renewed", &PipelineConfig::renewed, boolean_type(schema),
+                 "Whether the index was made of another recipe.",
+                 {.default_says = "false", .written = Written::kIfNotDefault})
           .field("logRetention", &PipelineConfig::log_retention,
                  duration_type<std::chrono::seconds>(schema, {kHour, 3650 * kDay}),
                  "How long the log keeps rows after their period. Without it: for ever.")

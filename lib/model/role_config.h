@@ -30,6 +30,9 @@ struct PipelineConfig {
   Generation generation;
   IndexName generation_index;
   std::string document_log;  // a topic
+  // Of an index's recipe only: it is not the first one, and what former ones had may still be in
+  // the index.
+  bool renewed = false;
   // Of `worker` only, of a partitioned index: the document log keeps rows for so long after their
   // period; nothing: for ever.
   std::optional<std::chrono::seconds> log_retention = {};

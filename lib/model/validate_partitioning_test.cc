@@ -111,5 +111,54 @@ TEST(ValidatePartitioning, OnlyTheRetentionChangesInPlace) {
   }
 }
 
+TEST(ValidatePartitioning, WhatAChangeComesToIsNoChange) {
+  EXPECT_EQ(hash("{field: at, retain: 30d}"),
+            hash("{field: at, retain: 30d, onMappingChange: NewPartitions}"));
+}
+
+TEST(ValidatePartitioning, MappingsSettingsAndFieldsDoNotLast) {
+  const auto before = load("{field: at, retain: 30d}").resources;
+  const auto lasting = [](const Resources& all) {
+    return lasting_hash(all.indices.at(0), all.bindings);
+  };
+  auto now = before;
+  now.indices[0].spec.mappings.text = "{}";
+  now.indices[0].spec.settings = JsonText{R"({"index.codec":"default"})"};
+  now.indices[0].spec.partitioning->retain = std::chrono::hours(9);
+  now.bindings[1].spec.fields.pop_back();
+  EXPECT_EQ(lasting(before), lasting(now));
+  const auto expect_other = [&](auto change) {
+    auto other = before;
+    change(other);
+    EXPECT_NE(lasting(before), lasting(other));
+  };
+  expect_other([](Resources& all) { all.indices[0].spec.shards = 2; });
+  expect_other([](Resources& all) { all.indices[0].spec.reindex.revision = 1; });
+  expect_other([](Resources& all) { all.indices[0].spec.workers.partitions = 3; });
+  expect_other([](Resources& all) { all.indices[0].spec.partitioning.reset(); });
+  expect_other([](Resources& all) { all.indices[0].spec.partitioning->every = Every::kHour; });
+  expect_other([](Resources& all) { all.bindings.pop_back(); });
+  expect_other([](Resources& all) { all.bindings[0].spec.key = {"other"}; });
+  expect_other([](Resources& all) { all.bindings[0].spec.fields[0].from = "later"; });
+  expect_other([](Resources& all) {
+    std::get<LookupRelation>(all.bindings[1].spec.relation).on_missing = OnMissing::kExclude;
+  });
+}
+
+TEST(ValidatePartitioning, RowsAreKeptByTheirSlots) {
+  const auto before = load("{field: at, retain: 30d}").resources;
+  const auto slots = [](const Resources& all) {
+    return slots_hash(compile(all.indices.at(0), all.bindings).value());
+  };
+  auto now = before;
+  now.bindings[0].spec.fields.push_back({.from = "user", .to = "who"});
+  EXPECT_EQ(slots(before), slots(now)) << "its column is kept already";
+  now.bindings[0].spec.fields.push_back({.from = "more", .to = "more"});
+  EXPECT_NE(slots(before), slots(now));
+  now = before;
+  now.bindings[0].spec.fields.back().type = FieldType::kString;
+  EXPECT_NE(slots(before), slots(now));
+}
+
 }  // namespace
 }  // namespace searchsync::model
