@@ -313,6 +313,11 @@ Result<void> Admin::update_mappings(const IndexName& name, std::string_view mapp
   return {};
 }
 
+Result<void> Admin::update_mappings(const std::vector<IndexName>& names,
+                                    std::string_view mappings) {
+  return call_many("PUT", names, "/_mapping", mappings);
+}
+
 Result<int64_t> Admin::count(std::string_view name) {
   RETURN_IF_ERROR(check_name(name));
   ASSIGN_OR_RETURN(const auto response, call("GET", fmt::format("/{}/_count", name), ""));

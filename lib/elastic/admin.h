@@ -117,6 +117,9 @@ class Admin {
   // Adds fields in place. mappings: JSON object; kInvalidArgument if it changes what is there. Its
   // _meta replaces the former one, whole.
   Result<void> update_mappings(const IndexName& name, std::string_view mappings);
+  // The same for many, of which some may be gone, a request for every kNamesMax of them: each is
+  // done for all of its indices, or for none.
+  Result<void> update_mappings(const std::vector<IndexName>& names, std::string_view mappings);
 
   // Documents that searches see. name: index or alias.
   Result<int64_t> count(std::string_view name);

@@ -190,6 +190,20 @@ http::ClientRequest create_request(const IndexName& index, std::string body,
           .timeout = timeout};
 }
 
+http::ClientRequest add_fields_request(const IndexName& index, std::string mappings,
+                                       std::chrono::milliseconds timeout) {
+  return {.method = "PUT",
+          .path = "/" + http::percent_encode(index.get()) + "/_mapping",
+          .headers = {{"Content-Type", "application/json"}},
+          .body = std::move(mappings),
+          .timeout = timeout};
+}
+
+std::optional<std::string> add_fields_failure(int http_status, std::string_view body) {
+  if (http_status == 200) return std::nullopt;
+  return read_engine_error(http_status, body).text();
+}
+
 std::optional<std::string> create_failure(int http_status, std::string_view body) {
   if (http_status == 200) return std::nullopt;
   const EngineError error = read_engine_error(http_status, body);

@@ -56,6 +56,11 @@ http::ClientRequest exists_request(const IndexName& index, std::chrono::millisec
 // Makes an index. body: of index_body.
 http::ClientRequest create_request(const IndexName& index, std::string body,
                                    std::chrono::milliseconds timeout);
+// Gives an index fields. mappings: of added_fields().
+http::ClientRequest add_fields_request(const IndexName& index, std::string mappings,
+                                       std::chrono::milliseconds timeout);
+// Nothing: it has them. Else why not; with status 400: it never will.
+std::optional<std::string> add_fields_failure(int http_status, std::string_view body);
 // Nothing: it is there, made now or before. Else why not.
 std::optional<std::string> create_failure(int http_status, std::string_view body);
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/elastic/bulk.h"
+#include "lib/elastic/flat_settings.h"
 #include "lib/model/pipeline.h"
 
 namespace searchsync::elastic {
@@ -33,24 +34,11 @@ Result<Json> parse_object(std::string_view text, std::string_view what) {
   return json;
 }
 
-// As the engines do: {"index": {"a": {"b": 1}}}, {"a": {"b": 1}} and {"index.a.b": 1} are one
-// setting.
-void flatten(const Json& object, const std::string& prefix, Json& flat) {
-  for (const auto& [key, value] : object.items()) {
-    const std::string path = prefix.empty() ? key : prefix + "." + key;
-    if (value.is_object()) {
-      flatten(value, path, flat);
-    } else {
-      flat[path.starts_with("index.") ? path : "index." + path] = value;
-    }
-  }
-}
-
 Result<Json> settings_of(const model::SearchIndexSpec& spec) {
   Json settings = Json::object();
   if (spec.settings) {
     ASSIGN_OR_RETURN(const Json users, parse_object(spec.settings->text, "spec.settings"));
-    flatten(users, "", settings);
+    settings = flat_settings(users);
     for (const Managed& managed : kManaged) {
       if (!settings.contains(managed.setting)) continue;
       return fail(ErrorCode::kInvalidArgument,

@@ -101,7 +101,7 @@ class Comparison {
  public:
   std::vector<std::string> phrases;
 
-  void mappings(const Json& declared, const Json& found) {
+  void mappings(const Json& declared, const Json& found, Before before) {
     Fields made;
     Fields there;
     collect(declared, "", {}, made);
@@ -115,6 +115,7 @@ class Comparison {
         }
         continue;
       }
+      if (before == Before::kOthers) continue;
       // What is below one that is not declared goes with it.
       const auto parent = made.find(above(path));
       if (parent == made.end() || (parent->second.open && !field.multi)) continue;
@@ -154,14 +155,17 @@ class Comparison {
 
 }  // namespace
 
-std::vector<std::string> index_drift(std::string_view body, const IndexState& found) {
+std::vector<std::string> index_drift(std::string_view body, const IndexState& found,
+                                     Before before) {
   const Json declared = Json::parse(body, nullptr, false);
   const Json mappings = Json::parse(found.mappings, nullptr, false);
   const Json settings = Json::parse(found.settings, nullptr, false);
   if (!declared.is_object() || !mappings.is_object() || !settings.is_object()) return {};
   Comparison comparison;
-  comparison.mappings(declared.value("mappings", Json::object()), mappings);
-  comparison.settings(declared.value("settings", Json::object()), settings);
+  comparison.mappings(declared.value("mappings", Json::object()), mappings, before);
+  if (before == Before::kNothing) {
+    comparison.settings(declared.value("settings", Json::object()), settings);
+  }
   auto& phrases = comparison.phrases;
   if (phrases.size() > kDriftPhrasesMax) {
     const auto more = phrases.size() - kDriftPhrasesMax + 1;

@@ -56,6 +56,18 @@ TEST(IndexDrift, FieldsThatDocumentsMayBringAreNone) {
                           "field o.new is not declared", "field p.new is not declared"));
 }
 
+TEST(IndexDrift, WhatOthersLeftIsNone) {
+  const std::string body = R"({"settings":{"index.codec":"default"},"mappings":{"dynamic":"strict",
+      "properties":{"a":{"type":"long"},"b":{"type":"long"},"c":{"type":"long"}}}})";
+  const IndexState found{.name = IndexName("runs-1"),
+                         .mappings = R"({"dynamic":"strict","properties":{"a":{"type":"keyword"},
+                             "b":{"type":"long"},"former":{"type":"long"}}})",
+                         .settings = R"({"index.codec":"best_compression"})"};
+  EXPECT_THAT(index_drift(body, found, Before::kOthers),
+              ElementsAre("field a: type is keyword, not long", "field c is missing"));
+  EXPECT_THAT(index_drift(body, found), SizeIs(4));
+}
+
 TEST(IndexDrift, SaysWhatWasChanged) {
   struct Case {
     std::string declared, found, phrase;
