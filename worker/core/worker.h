@@ -86,7 +86,7 @@ class PartitionWorker {
 
   // Where the log stands when the partition is assigned.
   struct LogState {
-    std::string_view identity;  // of the topic: state of another log is thrown away
+    std::string_view identity;  // of the topic and the slots: state of others is thrown away
     Offset committed;           // the group's; 0 if it never committed
     Offset end;                 // the next offset to be written
     int64_t now_ms = 0;

@@ -60,8 +60,12 @@ void BulkLane::add_placed(BulkItem& item, const Write& write) {
 elastic::ItemOutcome BulkLane::outcome_of(const BulkItem& item,
                                           std::span<elastic::ItemOutcome> outcomes) {
   for (size_t i = 0; maker_ && i < outcomes.size(); ++i) {
-    if (!outcomes[i].missing) continue;
-    maker_->want(item.periods[i]);
+    const bool refused = outcomes[i].outcome == elastic::Outcome::kRejected;
+    if (outcomes[i].missing) {
+      maker_->want(item.periods[i]);
+    } else if (!refused || !maker_->equip(item.periods[i])) {
+      continue;
+    }
     outcomes[i].outcome = elastic::Outcome::kRetry;
   }
   using enum elastic::Outcome;

@@ -45,6 +45,12 @@ class BulkLaneTest : public testing::Test {
       EXPECT_EQ(request.body, "body of " + created_.back());
       return http::Response{.status = create_status_, .body = "{}"};
     });
+    server_.route(http::Method::kPut, "/{index}/_mapping", [this](const http::Request& request) {
+      const std::lock_guard lock(mutex_);
+      equipped_.push_back(request.path_parameter("index"));
+      EXPECT_EQ(request.body, "fields");
+      return http::Response{.status = fields_status_, .body = "{}"};
+    });
     server_.route(http::Method::kGet, "/{index}", [this](const http::Request& request) {
       EXPECT_EQ(request.path_parameter("index"), elastic::write_alias(IndexName("runs")));
       return http::Response{.status = index_status_, .body = ""};
@@ -79,8 +85,10 @@ class BulkLaneTest : public testing::Test {
   std::vector<std::string> bodies_;                           // guarded by mutex_
   std::function<http::Response(const std::string&)> answer_;  // called with mutex_ held
   std::vector<std::string> created_;                          // guarded by mutex_
+  std::vector<std::string> equipped_;                         // guarded by mutex_
   std::atomic<int> index_status_ = 200;
   std::atomic<int> create_status_ = 200;
+  std::atomic<int> fields_status_ = 200;
   http::Server server_{{.listen = "127.0.0.1:0"}};
   std::unique_ptr<http::AsyncClient> client_;
 };
@@ -261,6 +269,52 @@ TEST_F(PartitionedLaneTest, MakesAPartitionThatIsMissing) {
   const auto deadline = Clock::now() + std::chrono::seconds(30);
   while (!made() && Clock::now() < deadline) lane.send(Clock::now());
   EXPECT_EQ(created_, std::vector<std::string>{"runs-2026-11-28"});
+  EXPECT_EQ(lane.trouble(), "");
+}
+
+// It may have been made by one with an older configuration.
+TEST_F(PartitionedLaneTest, GivesAPartitionItsFieldsOnceBeforeADocumentIsRefused) {
+  answer_ = [](const std::string&) { return respond({kPoison, kDeleted}); };
+  auto renewable = options();
+  renewable.partitions->fields = "fields";
+  BulkLane lane(renewable, *client_, 1);
+  const auto refused = [&] {
+    add_moving(lane);
+    return finish(lane).at("a") == elastic::Outcome::kRejected;
+  };
+  const auto eventually = [&](auto condition) {
+    const auto deadline = Clock::now() + std::chrono::seconds(30);
+    while (!condition() && Clock::now() < deadline) lane.collect(Clock::now(), [](BulkResult&&) {});
+    return condition();
+  };
+  fields_status_ = 503;
+  EXPECT_FALSE(refused());
+  EXPECT_TRUE(eventually([&] { return !lane.trouble().empty(); }));
+  EXPECT_FALSE(refused()) << "it has not been given any";
+  fields_status_ = 200;
+  EXPECT_TRUE(eventually(refused));
+  EXPECT_EQ(lane.trouble(), "");
+  EXPECT_GE(equipped_.size(), 2u);
+  for (const auto& name : equipped_) EXPECT_EQ(name, "runs-2026-11-29");
+  const auto times = equipped_.size();
+  EXPECT_TRUE(refused());
+  EXPECT_EQ(equipped_.size(), times) << "nothing more can be done for it";
+}
+
+TEST_F(PartitionedLaneTest, WhatTakesNoFieldsRefusesItsDocuments) {
+  answer_ = [](const std::string&) { return respond({kPoison, kDeleted}); };
+  fields_status_ = 400;
+  auto renewable = options();
+  renewable.partitions->fields = "fields";
+  BulkLane lane(renewable, *client_, 1);
+  const auto refused = [&] {
+    add_moving(lane);
+    return finish(lane).at("a") == elastic::Outcome::kRejected;
+  };
+  const auto deadline = Clock::now() + std::chrono::seconds(30);
+  while (!refused() && Clock::now() < deadline) {
+  }
+  EXPECT_EQ(equipped_, std::vector<std::string>{"runs-2026-11-29"});
   EXPECT_EQ(lane.trouble(), "");
 }
 

@@ -49,8 +49,10 @@ Result<kafka::StartOffset> FoldLoop::assign(Partition partition) {
                                .generation = settings_.generation,
                                .log_retention = settings_.log_retention},
       *assigned.store);
+  // State is of no use to whoever keeps other columns of the rows.
+  const auto identity = settings_.document_log + " " + model::slots_hash(pipeline_);
   const auto from =
-      assigned.worker->start({.identity = settings_.document_log,
+      assigned.worker->start({.identity = identity,
                               .committed = assigned.committed,
                               .end = ends.high,
                               .now_ms = milliseconds_now(),

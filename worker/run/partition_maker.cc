@@ -21,9 +21,16 @@ std::string PartitionMaker::write_alias(model::Period period) const {
   return elastic::write_alias(model::partition_name(options_.generation, options_.every, period));
 }
 
+bool PartitionMaker::equip(model::Period period) {
+  if (options_.fields.empty() || equipped_.contains(period)) return false;
+  lacking_.insert(period);
+  return true;
+}
+
 void PartitionMaker::step(Clock::time_point now) {
   for (const auto& arrived : arrived_->drain()) finish(arrived, now);
-  if (wanted_.empty() || current_ || now < not_before_) return;
+  if (idle() || current_ || now < not_before_) return;
+  if (wanted_.empty()) return add_fields();
   if (submit(elastic::exists_request(options_.generation, options_.timeout), Asked::kGeneration)) {
     current_ = *wanted_.begin();
   }
@@ -38,6 +45,12 @@ void PartitionMaker::create(Clock::time_point now) {
   if (!sent) current_.reset();
 }
 
+void PartitionMaker::add_fields() {
+  const auto name = model::partition_name(options_.generation, options_.every, *lacking_.begin());
+  auto request = elastic::add_fields_request(name, options_.fields, options_.timeout);
+  if (submit(std::move(request), Asked::kFields)) current_ = *lacking_.begin();
+}
+
 bool PartitionMaker::submit(http::ClientRequest request, Asked asked) {
   return client_.submit(std::move(request), [queue = arrived_, asked](http::Completion completion) {
     queue->push_always({asked, std::move(completion.response)});
@@ -47,6 +60,7 @@ bool PartitionMaker::submit(http::ClientRequest request, Asked asked) {
 void PartitionMaker::finish(const Arrived& arrived, Clock::time_point now) {
   if (!arrived.response) return give_up(arrived.response.error().message, now);
   const auto& response = *arrived.response;
+  if (arrived.asked == Asked::kFields) return finish_fields(response, now);
   const auto period = model::period_name(options_.every, *current_);
   if (arrived.asked == Asked::kGeneration) {
     if (response.status == 200) return create(now);
@@ -58,7 +72,26 @@ void PartitionMaker::finish(const Arrived& arrived, Clock::time_point now) {
     return give_up(fmt::format("partition {} cannot be made: {}", period, *why), now);
   }
   log::info("index {}: partition {} is there", options_.generation.get(), period);
-  wanted_.erase(*std::exchange(current_, std::nullopt));
+  equipped_.erase(*current_);  // somebody else may have made it
+  done();
+}
+
+// What it does not take is no trouble: the documents that need it are refused, with the reason.
+void PartitionMaker::finish_fields(const http::ClientResponse& response, Clock::time_point now) {
+  const auto period = model::period_name(options_.every, *current_);
+  const auto why = elastic::add_fields_failure(response.status, response.body);
+  if (why && response.status != 400) {
+    return give_up(fmt::format("partition {} cannot be given fields: {}", period, *why), now);
+  }
+  log::info("index {}: partition {} {}", options_.generation.get(), period,
+            why ? "does not take the fields: " + *why : "has all fields");
+  equipped_.insert(*current_);
+  done();
+}
+
+void PartitionMaker::done() {
+  wanted_.erase(*current_);
+  lacking_.erase(*std::exchange(current_, std::nullopt));
   trouble_.clear();
   backoff_.reset();
 }
@@ -66,7 +99,8 @@ void PartitionMaker::finish(const Arrived& arrived, Clock::time_point now) {
 // Whoever still needs it will say so again.
 void PartitionMaker::give_up(std::string why, Clock::time_point now) {
   trouble_ = std::move(why);
-  wanted_.erase(*std::exchange(current_, std::nullopt));
+  wanted_.erase(*current_);
+  lacking_.erase(*std::exchange(current_, std::nullopt));
   not_before_ = now + backoff_.next();
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 
 // Makes partitions of an index that documents are for and that nobody has made in time: those of
-// late events, and of a first load. See docs/decisions/0009-time-partitions.md.
+// late events, and of a first load. Gives those their fields that somebody has made who did not
+// know them yet. See docs/decisions/0009-time-partitions.md.
 
 #include <chrono>
 #include <functional>
@@ -28,7 +29,8 @@ class PartitionMaker {
     IndexName generation;
     model::Every every = model::Every::kDay;
     std::function<Result<std::string>(const IndexName&)> body;  // that creates it
-    std::chrono::milliseconds timeout{30'000};                  // of each request
+    std::string fields = {};  // the body that adds its fields; empty: none has others
+    std::chrono::milliseconds timeout{30'000};  // of each request
   };
 
   // Has one request in flight at a time. `client` outlives this.
@@ -38,30 +40,38 @@ class PartitionMaker {
   std::string write_alias(model::Period period) const;
   // It is not there. It will be made, unless it already is being made.
   void want(model::Period period) { wanted_.insert(period); }
+  // It has refused a document: perhaps for a field that it does not have. Whether that is to be
+  // tried again: false once it has been given all that it takes.
+  bool equip(model::Period period);
   // Goes on with what is to be made.
   void step(Clock::time_point now);
   // Why a partition cannot be made at present; empty: all is well.
   const std::string& trouble() const { return trouble_; }
-  bool idle() const { return wanted_.empty(); }
+  bool idle() const { return wanted_.empty() && lacking_.empty(); }
 
  private:
-  enum class Asked { kGeneration, kPartition };
+  enum class Asked { kGeneration, kPartition, kFields };
   struct Arrived {
     Asked asked = Asked::kGeneration;
     Result<http::ClientResponse> response;
   };
 
   void create(Clock::time_point now);
+  void add_fields();
   // False if the client is busy.
   bool submit(http::ClientRequest request, Asked asked);
   void finish(const Arrived& arrived, Clock::time_point now);
+  void finish_fields(const http::ClientResponse& response, Clock::time_point now);
+  void done();
   void give_up(std::string why, Clock::time_point now);
 
   const Options options_;
   http::AsyncClient& client_;
   Backoff backoff_;
   std::set<model::Period> wanted_;
-  std::optional<model::Period> current_;  // of wanted_: is being made
+  std::set<model::Period> lacking_;       // are to be given fields
+  std::set<model::Period> equipped_;      // have been, as far as the engine lets them
+  std::optional<model::Period> current_;  // of either: is being seen to
   Clock::time_point not_before_;
   std::string trouble_;
 

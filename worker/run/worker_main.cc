@@ -13,6 +13,7 @@
 #include "lib/base/log.h"
 #include "lib/elastic/connect.h"
 #include "lib/elastic/index_body.h"
+#include "lib/elastic/mixable.h"
 #include "lib/http/health.h"
 #include "lib/http/server.h"
 #include "lib/kafka/connect.h"
@@ -127,11 +128,21 @@ class Worker {
     if (!pipeline_.partitioning) return std::nullopt;
     return PartitionMaker::Options{.generation = config_.generation_index,
                                    .every = pipeline_.partitioning->every,
-                                   .body = [this](const IndexName& name) {
-                                     return elastic::partition_body(
-                                         config_.index, name, config_.generation_index,
-                                         config_.generation, config_.document_log);
-                                   }};
+                                   .body =
+                                       [this](const IndexName& name) {
+                                         return elastic::partition_body(
+                                             config_.index, name, config_.generation_index,
+                                             config_.generation, config_.document_log);
+                                       },
+                                   .fields = fields()};
+  }
+
+  // Partitions of an index of which others may not have all of them.
+  std::string fields() const {
+    const auto& spec = config_.index.spec;
+    const bool renewable =
+        spec.partitioning->on_mapping_change == model::OnMappingChange::kNewPartitions;
+    return renewable ? elastic::added_fields(spec.mappings.text) : "";
   }
 
   const model::PipelineConfig config_;
