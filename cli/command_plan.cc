@@ -34,6 +34,7 @@ struct Sign {
   char operator()(const plan::ShowPartitions&) const { return '~'; }
   char operator()(const plan::WriteMeta&) const { return '~'; }
   char operator()(const plan::PutWriteAlias&) const { return '~'; }
+  char operator()(const plan::AddFields&) const { return '~'; }
   char operator()(const plan::SendLead&) const { return '~'; }
   char operator()(const plan::SendBegin&) const { return '~'; }
   char operator()(const plan::SwapAlias&) const { return '~'; }

@@ -11,6 +11,7 @@
 #include "lib/model/pipeline.h"
 #include "lib/model/resource_schema.h"
 #include "operator/plan/differences.h"
+#include "operator/plan/renew.h"
 
 namespace searchsync::cluster {
 namespace {
@@ -110,24 +111,51 @@ class Consequence {
   std::string describe() const {
     std::string text = model::object_name(now_) + ", then: ";
     if (bindings_.empty()) return text + "it waits for its bindings\n";
-    const auto name = model::generation_index_name(now_, bindings_);
+    const auto name = name_of(now_, bindings_);
     if (live_ == nullptr || live_bindings_.empty()) {
       return text + fmt::format("{} is built; readers get it when it is complete\n", name.get());
     }
     if (const auto refused = refusal(); !refused.empty()) return text + refused;
     if (*live_ == now_ && live_bindings_ == bindings_) return text + "nothing changes\n";
     if (const auto& serve = now_.spec.reindex.serve) return text + held(*serve);
-    const auto live_name = model::generation_index_name(*live_, live_bindings_);
+    const auto live_name = name_of(*live_, live_bindings_);
     if (name.get() == (serving().empty() ? live_name.get() : serving())) {
       return text + "it changes in place, and nothing is rebuilt\n";
     }
     if (name == live_name && !live_->spec.reindex.serve) {
       return text + fmt::format("it changes in place; {} is being built already\n", name.get());
     }
+    if (plan::in_place(now_.spec) && live_name.get() == serving() && !kept(name) &&
+        why_not_renewed().empty()) {
+      return text + fmt::format("partitions made from then on have other {}; {} is not rebuilt\n",
+                                reasons(), serving());
+    }
     return text + rebuild(name);
   }
 
  private:
+  // One that has become what it is is called after what it was: so the notes say.
+  IndexName name_of(const model::SearchIndex& index,
+                    std::span<const model::SourceBinding> bindings) const {
+    plan::ObservedIndex seen;
+    if (standing_ != nullptr) seen.notes = standing_->notes;
+    for (const auto& [name, _] : seen.notes.generations) {
+      seen.generations.emplace_back().index = name;
+    }
+    return plan::declared_name(seen, index, bindings);
+  }
+
+  std::string why_not_renewed() const {
+    return plan::why_not_renewed(live_recipe(), live_->spec.mappings.text, now_, bindings_);
+  }
+
+  model::PipelineConfig live_recipe() const {
+    model::PipelineConfig recipe;
+    recipe.index = *live_;
+    recipe.bindings = live_bindings_;
+    return recipe;
+  }
+
   std::string refusal() const {
     if (live_->spec.index_name != now_.spec.index_name) {
       return "REFUSED: spec.indexName cannot be changed\n";
@@ -174,11 +202,10 @@ class Consequence {
   }
 
   std::string reasons() const {
-    model::PipelineConfig recipe;
-    recipe.index = *live_;
-    recipe.bindings = live_bindings_;
-    recipe.generation_index = model::generation_index_name(*live_, live_bindings_);
-    const auto found = plan::differences(recipe, now_, bindings_);
+    auto found = plan::differences(live_recipe(), now_, bindings_);
+    if (!found.empty() && plan::in_place(now_.spec) && !why_not_renewed().empty()) {
+      found += fmt::format(" ({})", why_not_renewed());
+    }
     if (!found.empty()) return found;
     return live_->spec.reindex.revision == now_.spec.reindex.revision ? "what was declared before"
                                                                       : "spec.reindex.revision";

@@ -139,6 +139,36 @@ TEST_F(ChangesTest, AfterARollbackWhatIsDeclaredTakesOver) {
   EXPECT_THAT(text, Not(HasSubstr("approve")));
 }
 
+TEST_F(ChangesTest, WhatCanBeMixedComesWithNewPartitions) {
+  constexpr auto kNewPartitions = model::OnMappingChange::kNewPartitions;
+  const plan::Declared declared{.hours = 3, .on_mapping_change = kNewPartitions};
+  auto next = declared;
+  next.fields = 1;
+  const auto live = plan::resources(declared);
+  const auto serving = name_of(live);
+  standing_.begin()->second.serving = serving.get();
+  const auto from = [&](const model::Resources& before, const model::Resources& now) {
+    return render_changes({.live = before, .declared = now, .standing = standing_});
+  };
+  const auto then = "partitions made from then on have other mappings, fields of run; " +
+                    serving.get() + " is not rebuilt\n";
+  EXPECT_THAT(from(live, plan::resources(next)), HasSubstr(then));
+  auto other = next;
+  other.shape = 1;
+  EXPECT_THAT(from(live, plan::resources(other)),
+              HasSubstr("because of mappings, fields of run (the mappings differ in more than "
+                        "their fields)\n"));
+  // Once it has become what is declared it still has its name.
+  const auto renewed = plan::resources(next);
+  auto& note = standing_.begin()->second.notes.generations[serving];
+  note.renewed = model::generation_hash(renewed.indices[0], renewed.bindings);
+  auto in_place = next;
+  in_place.replicas = 2;
+  EXPECT_THAT(from(renewed, plan::resources(in_place)),
+              HasSubstr("it changes in place, and nothing is rebuilt\n"));
+  EXPECT_THAT(from(renewed, live), HasSubstr("partitions made from then on have other"));
+}
+
 TEST_F(ChangesTest, WhatIsKeptIsNotBuiltAgain) {
   const auto before = plan::resources({.shape = 7});
   standing_.begin()->second.notes.generations[name_of(before)] = {.complete = true};

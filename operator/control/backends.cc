@@ -10,6 +10,7 @@
 #include "lib/base/check.h"
 #include "lib/base/overloaded.h"
 #include "lib/model/pipeline.h"
+#include "operator/plan/renew.h"
 
 namespace searchsync::control {
 namespace {
@@ -81,7 +82,7 @@ void Backends::observe(const Access& access, std::span<const model::SourceBindin
     ASSIGN_OR_RETURN(const auto one, engine(access));
     RETURN_IF_ERROR(one->observe(access.index, seen));
     if (!bindings.empty()) {
-      one->run_checks(access.index, model::generation_index_name(access.index, bindings), seen);
+      one->run_checks(access.index, plan::declared_name(seen, access.index, bindings), seen);
     }
     return {};
   }();
@@ -229,6 +230,7 @@ Result<void> Backends::execute(const plan::Step& step, const Access& access, Not
           [&](const plan::SetPartitions& action) { return on_engine(access, action); },
           [&](const plan::ShowPartitions& action) { return on_engine(access, action); },
           [&](const plan::DropPartitions& action) { return on_engine(access, action); },
+          [&](const plan::AddFields& action) { return on_engine(access, action); },
           [&](const plan::WriteMeta& action) { return on_engine(access, action); },
           [&](const plan::PutWriteAlias& action) { return on_engine(access, action); },
           [&](const plan::SwapAlias& action) { return on_engine(access, action); },

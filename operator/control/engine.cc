@@ -9,6 +9,7 @@
 #include "lib/base/hash.h"
 #include "lib/elastic/connect.h"
 #include "lib/elastic/index_body.h"
+#include "lib/elastic/mixable.h"
 #include "lib/http/client.h"
 #include "lib/model/pipeline.h"
 
@@ -84,27 +85,43 @@ Result<void> Engine::observe(const model::SearchIndex& index, plan::ObservedInde
   }
   if (!targets) seen.alias_fault = targets.error().message;
   read_indices(indices, index, targets ? std::move(*targets) : std::vector<IndexName>(), seen);
-  for (auto& generation : seen.generations) {
-    compare(*std::ranges::find(indices, generation.index, &elastic::IndexState::name), generation);
-  }
+  for (auto& generation : seen.generations) compare(indices, generation);
   return {};
 }
 
-void Engine::compare(const elastic::IndexState& index, plan::ObservedGeneration& generation) {
+void Engine::compare(const std::vector<elastic::IndexState>& indices,
+                     plan::ObservedGeneration& generation) {
   if (!generation.recipe) return;
-  const auto hash = stable_hash(index.mappings, stable_hash(index.settings));
+  const auto& recipe = *generation.recipe;
+  // In order of name.
+  const auto state = [&](const IndexName& name) -> const elastic::IndexState& {
+    return *std::ranges::lower_bound(indices, name, {}, &elastic::IndexState::name);
+  };
+  const auto& own = state(generation.index);
+  generation.differences = compared(own, recipe, [&] { return differences(own, recipe); });
+  if (!recipe.renewed) return;
+  for (auto& partition : generation.partitions) {
+    const auto& its = state(partition.index);
+    partition.lacks = !compared(its, recipe, [&] { return lacking(its, recipe); }).empty();
+  }
+}
+
+std::vector<std::string> Engine::compared(const elastic::IndexState& index,
+                                          const model::PipelineConfig& recipe,
+                                          FunctionRef<std::vector<std::string>()> find) {
+  const auto hash =
+      stable_hash(recipe.index.spec.mappings.text,
+                  stable_hash(index.mappings, stable_hash(index.settings, recipe.renewed ? 1 : 0)));
   {
     const std::lock_guard lock(mutex_);
     const auto known = compared_.find(index.name);
-    if (known != compared_.end() && known->second.hash == hash) {
-      generation.differences = known->second.differences;
-      return;
-    }
+    if (known != compared_.end() && known->second.hash == hash) return known->second.differences;
   }
-  generation.differences = differences(index, *generation.recipe);
+  auto found = find();
   const std::lock_guard lock(mutex_);
   if (compared_.size() >= kComparedMax) compared_.clear();
-  compared_[index.name] = {hash, generation.differences};
+  compared_[index.name] = {hash, found};
+  return found;
 }
 
 void Engine::run_checks(const model::SearchIndex& index, const IndexName& declared,
@@ -198,6 +215,10 @@ Result<void> Engine::execute(const plan::ShowPartitions& action) {
 
 Result<void> Engine::execute(const plan::DropPartitions& action) {
   return admin_.delete_indices(action.partitions);
+}
+
+Result<void> Engine::execute(const plan::AddFields& action) {
+  return admin_.update_mappings(action.indices, elastic::added_fields(action.mappings));
 }
 
 Result<void> Engine::execute(const plan::WriteMeta& action) {

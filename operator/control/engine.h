@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/base/function_ref.h"
 #include "lib/elastic/admin.h"
 #include "lib/model/resources.h"
 #include "lib/model/secrets.h"
@@ -41,6 +42,7 @@ class Engine {
   Result<void> execute(const plan::SetPartitions& action);
   Result<void> execute(const plan::ShowPartitions& action);
   Result<void> execute(const plan::DropPartitions& action);
+  Result<void> execute(const plan::AddFields& action);
   Result<void> execute(const plan::WriteMeta& action);
   Result<void> execute(const plan::PutWriteAlias& action);
   Result<void> execute(const plan::SwapAlias& action);
@@ -51,14 +53,19 @@ class Engine {
 
   Result<void> wait_searchable(const IndexName& index);
   Result<int64_t> count_hits(const IndexName& index, const std::string& query);
-  void compare(const elastic::IndexState& index, plan::ObservedGeneration& generation);
+  void compare(const std::vector<elastic::IndexState>& indices,
+               plan::ObservedGeneration& generation);
+  // What differs in the index from the recipe; found out by `find` if it is not known.
+  std::vector<std::string> compared(const elastic::IndexState& index,
+                                    const model::PipelineConfig& recipe,
+                                    FunctionRef<std::vector<std::string>()> find);
 
   const std::unique_ptr<http::Client> client_;
   elastic::Admin admin_;
 
   // What was found in an index as it is now: to find it takes longer than all else of a look.
   struct Compared {
-    uint64_t hash = 0;  // of its mappings and settings; the recipe is in them
+    uint64_t hash = 0;  // of its mappings and settings, and of the recipe's
     std::vector<std::string> differences;
   };
   std::mutex mutex_;
@@ -73,6 +80,9 @@ std::optional<plan::ObservedGeneration> read_generation(const elastic::IndexStat
 // What differs in the index from what the recipe makes; nothing if this version cannot make it.
 std::vector<std::string> differences(const elastic::IndexState& index,
                                      const model::PipelineConfig& recipe);
+// Of the recipe, the fields that a partition does not have; nothing if it would not take them.
+std::vector<std::string> lacking(const elastic::IndexState& partition,
+                                 const model::PipelineConfig& recipe);
 // The engine's part of an observation, from all indices named <alias>-* by name, and from what the
 // alias leads to. Pure.
 void read_indices(const std::vector<elastic::IndexState>& indices, const model::SearchIndex& index,

@@ -8,6 +8,7 @@
 #include "lib/kafka/connect.h"
 #include "lib/kafka/producer.h"
 #include "lib/model/pipeline.h"
+#include "operator/plan/renew.h"
 
 namespace searchsync::control {
 namespace {
@@ -42,7 +43,6 @@ struct Names {
     }
     logs.insert(model::document_log_name(index, bindings));
     route_groups.insert(model::route_group(index, bindings));
-    fold_groups.insert(model::fold_group(index, model::generation_index_name(index, bindings)));
   }
 };
 
@@ -79,6 +79,9 @@ Result<void> LogCluster::observe(const model::SearchIndex& index,
                                  plan::ObservedIndex& seen) {
   Names names;
   names.add(index, bindings);
+  if (!bindings.empty()) {
+    names.fold_groups.insert(model::fold_group(index, plan::declared_name(seen, index, bindings)));
+  }
   for (const auto& generation : seen.generations) {
     if (generation.recipe) names.add(index, generation.recipe->bindings);
     names.logs.insert(generation.document_log);

@@ -116,7 +116,8 @@ json write_generation(const GenerationNote& note) {
           {"complete", note.complete},
           {"served", note.served},
           {"retiredAt", write_time(note.retired_at)},
-          {"settings", note.settings ? write_settings(*note.settings) : json()}};
+          {"settings", note.settings ? write_settings(*note.settings) : json()},
+          {"renewed", note.renewed}};
 }
 
 GenerationNote read_generation(const json& value) {
@@ -143,6 +144,7 @@ GenerationNote read_generation(const json& value) {
   note.retired_at = read_time(member(value, "retiredAt"));
   const auto& settings = member(value, "settings");
   if (!settings.is_null()) note.settings = read_settings(settings);
+  note.renewed = value.value("renewed", "");
   return note;
 }
 

@@ -24,7 +24,8 @@ plan::IndexNotes notes() {
           .served = true,
           .settings = plan::IndexSettings{.replicas = 2,
                                           .refresh_interval = plan::kNeverRefreshed,
-                                          .gc_deletes = std::chrono::hours(1)}};
+                                          .gc_deletes = std::chrono::hours(1)},
+          .renewed = "1a2b3c4d"};
   notes.serving = IndexName("runs-1");
   notes.moving_to = IndexName("runs-2");
   note.retired_at = plan::TimePoint(std::chrono::milliseconds(1'700'000'000'123));

@@ -8,6 +8,7 @@
 
 #include "lib/elastic/index_body.h"
 #include "lib/elastic/index_drift.h"
+#include "lib/elastic/mixable.h"
 #include "lib/elastic/readers.h"
 #include "lib/model/pipeline.h"
 #include "operator/control/engine.h"
@@ -71,6 +72,9 @@ class Reading {
       if (!generation) continue;
       generation->narrowed = one.narrowed.contains(alias_);
       generation->read = reads(one, elastic::kNoPartition);
+      const bool partitioned =
+          generation->recipe && generation->recipe->index.spec.partitioning.has_value();
+      if (partitioned) generation->mappings = one.mappings;
       seen_.generations.push_back(std::move(*generation));
     }
     // In order of name: an index comes before its partitions.
@@ -200,7 +204,14 @@ std::vector<std::string> differences(const elastic::IndexState& index,
                                      const model::PipelineConfig& recipe) {
   const auto body = elastic::index_body(recipe.index, recipe.generation_index, recipe.generation,
                                         recipe.document_log);
-  return body ? elastic::index_drift(*body, index) : std::vector<std::string>{};
+  const auto before = recipe.renewed ? elastic::Before::kOthers : elastic::Before::kNothing;
+  return body ? elastic::index_drift(*body, index, before) : std::vector<std::string>{};
+}
+
+std::vector<std::string> lacking(const elastic::IndexState& partition,
+                                 const model::PipelineConfig& recipe) {
+  auto fields = elastic::new_fields(partition.mappings, recipe.index.spec.mappings.text);
+  return fields.conflict.empty() ? std::move(fields.missing) : std::vector<std::string>{};
 }
 
 void read_indices(const std::vector<elastic::IndexState>& indices, const model::SearchIndex& index,

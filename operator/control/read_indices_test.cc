@@ -99,6 +99,21 @@ TEST_F(ReadIndices, PartitionsBelongToTheirGeneration) {
   EXPECT_THAT(seen.unmarked, IsEmpty());
 }
 
+TEST_F(ReadIndices, APartitionOfAnOlderRecipeLacksItsFields) {
+  add_generation(kOne, {});
+  const auto before = add_partition(kOne, "2026-11-29t12", {});
+  EXPECT_THAT(lacking(before, config_), IsEmpty());
+  EXPECT_TRUE(json::parse(read({}).generations[0].mappings).contains("_meta"));
+  auto& declared = config_.index.spec.mappings.text;
+  auto mappings = json::parse(declared);
+  mappings["properties"]["more"] = {{"type", "keyword"}};
+  declared = mappings.dump();
+  EXPECT_THAT(lacking(before, config_), ElementsAre("more"));
+  mappings["properties"]["more"] = {{"type", "nested"}};
+  declared = mappings.dump();
+  EXPECT_THAT(lacking(before, config_), IsEmpty()) << "it does not take them";
+}
+
 TEST_F(ReadIndices, TheAliasOfAPeriodMayBeAstray) {
   add_generation(kOne, {"runs", "runs@none"});
   add_generation(kTwo, {});

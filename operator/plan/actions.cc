@@ -47,6 +47,10 @@ struct Describe {
                : fmt::format("drop {} partitions, {} to {}", action.partitions.size(), first,
                              action.partitions.back().get());
   }
+  std::string operator()(const AddFields& action) const {
+    return fmt::format("add the fields of recipe {} to index {}", action.content,
+                       action.generation.get());
+  }
   std::string operator()(const WriteMeta& action) const {
     return fmt::format("write _meta of index {} again", action.recipe.generation_index.get());
   }

@@ -87,7 +87,15 @@ struct DropPartitions {
   IndexName generation;
   std::vector<IndexName> partitions;
 };
-// Writes the index's _meta again, as CreateIndex did.
+// To a generation's own index and to partitions; those that are gone meanwhile are left out. What
+// is there is not changed: where that would be necessary, it fails.
+struct AddFields {
+  IndexName generation;
+  std::string content;  // of the recipe that the fields are of: see content_of()
+  std::vector<IndexName> indices;
+  std::string mappings;  // as they are declared, a JSON object
+};
+// Writes the index's _meta again, as CreateIndex did, or with a renewed recipe.
 struct WriteMeta {
   model::PipelineConfig recipe;
 };
@@ -143,7 +151,7 @@ struct DropSlot {
 using Action =
     std::variant<UpdateNotes, ForgetNotes, CreateTopic, DeleteTopic, DeleteGroup, CreateIndex,
                  UpdateSettings, CreatePartitions, SetPartitions, ShowPartitions, DropPartitions,
-                 WriteMeta, PutWriteAlias, SendLead, SendBegin, SwapAlias, DeleteIndex,
+                 AddFields, WriteMeta, PutWriteAlias, SendLead, SendBegin, SwapAlias, DeleteIndex,
                  EnsureWorkload, RemoveWorkload, DropSlot>;
 
 struct Step {

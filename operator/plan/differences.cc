@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/model/pipeline.h"
+#include "operator/plan/renew.h"
 
 namespace searchsync::plan {
 namespace {
@@ -37,7 +38,7 @@ void compare(const model::SourceBinding& before, const model::SourceBinding& now
 
 std::string differences(const model::PipelineConfig& recipe, const model::SearchIndex& index,
                         std::span<const model::SourceBinding> bindings) {
-  if (model::generation_index_name(index, bindings) == recipe.generation_index) return "";
+  if (model::generation_hash(index, bindings) == content_of(recipe)) return "";
   const auto& before = recipe.index.spec;
   std::vector<std::string> found;
   if (before.mappings != index.spec.mappings) found.emplace_back("mappings");
@@ -46,6 +47,7 @@ std::string differences(const model::PipelineConfig& recipe, const model::Search
   auto partitioning = before.partitioning;
   if (partitioning && index.spec.partitioning) {
     partitioning->retain = index.spec.partitioning->retain;
+    partitioning->on_mapping_change = index.spec.partitioning->on_mapping_change;
   }
   if (partitioning != index.spec.partitioning) found.emplace_back("partitioning");
   if (before.workers.partitions != index.spec.workers.partitions) {

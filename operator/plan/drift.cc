@@ -134,7 +134,10 @@ std::vector<Step> put_right(const IndexView& view) {
   std::vector<Step> steps;
   if (view.spec.drift == model::Drift::kReport) return steps;
   if (view.target != nullptr && !view.target->marked) {
-    steps.push_back({view.key, WriteMeta{view.declared_config(view.target->generation)},
+    auto recipe = view.declared_config(view.target->generation);
+    const auto* note = view.note(*view.target);
+    recipe.renewed = note != nullptr && !note->renewed.empty();
+    steps.push_back({view.key, WriteMeta{std::move(recipe)},
                      "others have changed it, and by it everybody knows what the index is",
                      "it is known by its name, its write alias and the notes"});
   }

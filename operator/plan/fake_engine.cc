@@ -3,13 +3,23 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
+#include "lib/elastic/mixable.h"
 #include "lib/model/pipeline.h"
 #include "operator/plan/fake_world.h"
 
 namespace searchsync::plan {
 
 using model::Period;
+
+namespace {
+
+bool has_fields(const FakeWorld::Index& index, const model::PipelineConfig& config) {
+  return elastic::new_fields(index.mappings, config.index.spec.mappings.text).missing.empty();
+}
+
+}  // namespace
 
 void FakeWorld::observe_index(const ObjectKey& key, const IndexName& name, const Index& index,
                               ObservedIndex& seen) {
@@ -26,11 +36,15 @@ void FakeWorld::observe_index(const ObjectKey& key, const IndexName& name, const
   one.differences = index.differences;
   one.writable = index.writable;
   one.read = index.shown;
+  one.mappings = index.mappings;
+  const auto& declared = index.recipe.index.spec.mappings.text;
   for (const auto& [period, partition] : index.partitions) {
-    one.partitions.push_back({.period = period,
-                              .index = partition_name(name, period),
-                              .settings = partition.settings,
-                              .read = partition.shown});
+    one.partitions.push_back(
+        {.period = period,
+         .index = partition_name(name, period),
+         .settings = partition.settings,
+         .read = partition.shown,
+         .lacks = !elastic::new_fields(partition.mappings, declared).missing.empty()});
   }
   seen.generations.push_back(std::move(one));
 }
@@ -43,6 +57,7 @@ void FakeWorld::apply(const ObjectKey&, const CreateIndex& action) {
   }
   indices_.try_emplace(action.recipe.generation_index,
                        Index{.recipe = action.recipe,
+                             .mappings = spec.mappings.text,
                              .settings = {.replicas = spec.replicas,
                                           .refresh_interval = kNeverRefreshed,
                                           .gc_deletes = model::kGcDeletes}});
@@ -54,12 +69,38 @@ void FakeWorld::apply(const ObjectKey&, const UpdateSettings& action) {
   index.settings = action.settings;
   if (action.settings.refresh_interval != kNeverRefreshed) index.refreshed = true;
 }
+void FakeWorld::add_fields(std::string& mappings, const std::string& declared) {
+  const auto conflict = elastic::new_fields(mappings, declared).conflict;
+  if (!conflict.empty()) return violate("fields are added that cannot be: " + conflict);
+  auto all = nlohmann::json::parse(mappings);
+  all.update(nlohmann::json::parse(elastic::added_fields(declared)), true);
+  mappings = all.dump();
+}
+void FakeWorld::apply(const ObjectKey&, const AddFields& action) {
+  if (!indices_.contains(action.generation)) return violate("fields of an index that is not ours");
+  auto& index = indices_.at(action.generation);
+  const auto& names = action.indices;
+  if (std::ranges::count(names, action.generation) > 0) add_fields(index.mappings, action.mappings);
+  for (auto& [period, partition] : index.partitions) {
+    if (std::ranges::count(names, partition_name(action.generation, period)) > 0) {
+      add_fields(partition.mappings, action.mappings);
+    }
+  }
+}
 void FakeWorld::apply(const ObjectKey&, const WriteMeta& action) {
   const auto found = indices_.find(action.recipe.generation_index);
   if (found == indices_.end()) return violate("_meta of an index that is not ours");
   if (found->second.recipe.generation != action.recipe.generation ||
       found->second.recipe.document_log != action.recipe.document_log) {
     return violate("_meta of another index is written");
+  }
+  const auto& former = found->second.recipe;
+  if (model::lasting_hash(former.index, former.bindings) !=
+      model::lasting_hash(action.recipe.index, action.recipe.bindings)) {
+    return violate("an index becomes another that it cannot be mixed with");
+  }
+  if (!has_fields(found->second, action.recipe)) {
+    return violate("a recipe is renewed before its index has the fields");
   }
   const auto& before = found->second.recipe.index.spec.partitioning;
   const auto& now = action.recipe.index.spec.partitioning;
@@ -83,16 +124,17 @@ void FakeWorld::show(const IndexName& name) {
     for (auto& [_, partition] : index.partitions) partition.shown = index.shown;
   }
 }
-void FakeWorld::make_partition(const IndexName& name, Period period) {
-  indices_.at(name).partitions.try_emplace(
-      period, Partition{.settings = {.replicas = 1,
-                                     .refresh_interval = kNeverRefreshed,
-                                     .gc_deletes = model::kGcDeletes}});
+void FakeWorld::make_partition(const model::PipelineConfig& recipe, Period period) {
+  indices_.at(recipe.generation_index)
+      .partitions.try_emplace(period, Partition{.settings = {.replicas = 1,
+                                                             .refresh_interval = kNeverRefreshed,
+                                                             .gc_deletes = model::kGcDeletes},
+                                                .mappings = recipe.index.spec.mappings.text});
 }
 void FakeWorld::apply(const ObjectKey&, const CreatePartitions& action) {
   const auto& name = action.recipe.generation_index;
   if (!indices_.contains(name)) return violate("partitions of no index are made");
-  for (const auto period : action.periods) make_partition(name, period);
+  for (const auto period : action.periods) make_partition(action.recipe, period);
 }
 void FakeWorld::apply(const ObjectKey&, const SetPartitions& action) {
   if (!indices_.contains(action.generation)) return;
@@ -115,10 +157,12 @@ void FakeWorld::apply(const ObjectKey&, const DropPartitions& action) {
     const auto& spec = index->second.recipe.index.spec.partitioning;
     std::erase_if(index->second.partitions, [&](const auto& entry) {
       if (partition_name(action.generation, entry.first) != name) return false;
+      const auto now = now_.time_since_epoch().count();
       const auto end = model::begin_of(spec->every, Period(entry.first.get() + 1));
       const auto kept = std::chrono::milliseconds(spec->retain).count();
-      if (now_.time_since_epoch().count() <= end + kept)
-        violate("a partition is dropped too early");
+      const auto window = model::window_at(spec->every, spec->retain, spec->ahead, now);
+      const bool unused = entry.first > window.newest;
+      if (now <= end + kept && !unused) violate("a partition is dropped too early");
       return true;
     });
   }
@@ -129,9 +173,11 @@ void FakeWorld::partition(const model::PipelineConfig& config) {
   if (!spec || below(20) != 0) return;
   const auto window =
       model::window_at(spec->every, spec->retain, spec->ahead, now_.time_since_epoch().count());
-  make_partition(
-      config.generation_index,
-      Period(window.oldest.get() + below(window.newest.get() - window.oldest.get() + 1)));
+  const Period one(window.oldest.get() + below(window.newest.get() - window.oldest.get() + 1));
+  make_partition(config, one);
+  if (spec->on_mapping_change != model::OnMappingChange::kNewPartitions) return;
+  add_fields(indices_.at(config.generation_index).partitions.at(one).mappings,
+             config.index.spec.mappings.text);
 }
 void FakeWorld::apply(const ObjectKey& owner, const SwapAlias& action) {
   const auto at = aliases_.find(action.alias);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "lib/elastic/mixable.h"
 #include "lib/model/fold_rounds.h"
 #include "lib/model/pipeline.h"
 #include "operator/plan/workloads.h"
@@ -340,6 +341,12 @@ void FakeWorld::apply(const ObjectKey&, const EnsureWorkload& action) {
   }
   auto config = model::parse_pipeline_config(workload.config);
   if (!config) return violate("a worker's config cannot be read: " + config.error().message);
+  const auto index = indices_.find(config->generation_index);
+  if (workload.role == Role::kWorker && index != indices_.end() &&
+      !elastic::new_fields(index->second.mappings, config->index.spec.mappings.text)
+           .missing.empty()) {
+    return violate("a worker runs with fields that its index does not have");
+  }
   running.route_group = model::route_group(config->index, config->bindings);
   running.fold_group = model::fold_group(config->index, config->generation_index);
   running.rounds = model::fold_rounds(config->bindings);

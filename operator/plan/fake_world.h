@@ -8,10 +8,11 @@
 // between any two readings of one observation; steps take their time. Stricter than the real world:
 // the alias refuses to move to a generation that is not complete, an index under the alias, or that
 // was under it until somebody took the alias away, refuses to be deleted, and what is not ours to
-// be touched; a group refuses to be deleted while its members run. A person may change alias,
-// settings, fields and _meta past the operator, and close an index: then it is an error to refresh
-// it. Workers make partitions that they need, with whatever configuration they run. Not modelled:
-// lost records, compaction, documents.
+// be touched; a group refuses to be deleted while its members run; an index takes no fields that it
+// cannot have, and no recipe and no worker with fields that it does not have. A person may change
+// alias, settings, fields and _meta past the operator, and close an index: then it is an error to
+// refresh it. Workers make partitions that they need, with whatever configuration they run. Not
+// modelled: lost records, compaction, documents.
 
 #include <map>
 #include <memory>
@@ -86,10 +87,12 @@ class FakeWorld {
   // What tests look at.
   struct Partition {
     IndexSettings settings;
+    std::string mappings;
     bool shown = false;  // readers read it
   };
   struct Index {
     model::PipelineConfig recipe;
+    std::string mappings;
     IndexSettings settings;
     bool refreshed = false;  // what is written becomes visible, or did
     std::vector<std::string> differences;
@@ -104,6 +107,10 @@ class FakeWorld {
   const std::map<IndexName, std::set<IndexName>>& strays() const { return strays_; }
   void set_by_hand(const IndexName& name, model::Period period, IndexSettings settings) {
     indices_.at(name).partitions.at(period).settings = settings;
+  }
+  // As if a worker of an older configuration had made it.
+  void lose_fields(const IndexName& name, model::Period period) {
+    indices_.at(name).partitions.at(period).mappings = R"({"dynamic":"strict"})";
   }
   struct Alias {
     std::vector<IndexName> to;
@@ -163,8 +170,9 @@ class FakeWorld {
   bool shows_older(const ObjectKey& owner, const IndexName& from, const IndexName& to);
   static IndexName partition_name(const IndexName& index, model::Period period);
   void show(const IndexName& name);
-  void make_partition(const IndexName& name, model::Period period);
-  // Now and then a worker needs one that is not there.
+  void make_partition(const model::PipelineConfig& recipe, model::Period period);
+  void add_fields(std::string& mappings, const std::string& declared);
+  // Now and then a worker needs one that is not there, or one to have its fields.
   void partition(const model::PipelineConfig& config);
   void capture();
   void ingest();
@@ -195,6 +203,7 @@ class FakeWorld {
   void apply(const ObjectKey& owner, const SetPartitions& action);
   void apply(const ObjectKey& owner, const ShowPartitions& action);
   void apply(const ObjectKey& owner, const DropPartitions& action);
+  void apply(const ObjectKey& owner, const AddFields& action);
   void apply(const ObjectKey& owner, const WriteMeta& action);
   void apply(const ObjectKey& owner, const PutWriteAlias& action);
   void apply(const ObjectKey& owner, const SendLead& action);

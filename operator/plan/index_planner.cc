@@ -13,6 +13,7 @@
 #include "operator/plan/index_view.h"
 #include "operator/plan/lead.h"
 #include "operator/plan/partitions.h"
+#include "operator/plan/renew.h"
 #include "operator/plan/tables.h"
 #include "operator/plan/topics.h"
 #include "operator/plan/workloads.h"
@@ -31,6 +32,7 @@ class IndexPlanner {
         notes_(seen_.notes) {}
 
   IndexPlan run() {
+    found_.desired = view_.target_name;
     if (seen_.engine_fault || seen_.kafka_fault) {
       plan_.hold = Hold::kYes;
       plan_.readers.push_back(view_.declared_config(kFirstGeneration));
@@ -39,6 +41,7 @@ class IndexPlanner {
     found_.serving = view_.serving;
     found_.incumbent = view_.incumbent;
     found_.target = view_.target;
+    found_.unrenewed = why_rebuilt(view_);
     found_.stall = find_stall(view_);
     found_.drift = find_drift(view_);
     notes_ = keep_notes(view_);
@@ -51,6 +54,7 @@ class IndexPlanner {
       plan_orphans();
       add(drop_strays(view_.key, seen_));
       plan_topics();
+      add(plan_renewal(view_));
       plan_target();
       plan_gate();
       plan_heading();
@@ -176,6 +180,7 @@ class IndexPlanner {
     if (former != nullptr && former->recipe) {
       reason = fmt::format("rebuild beside {}: {}", former->index.get(),
                            differences(*former->recipe, in_.index, in_.bindings));
+      if (!found_.unrenewed.empty()) reason += fmt::format(" ({})", found_.unrenewed);
     }
     add(CreateIndex{view_.declared_config(next_generation(view_, notes_))}, std::move(reason),
         "no index of this name exists");

@@ -44,6 +44,8 @@ struct Findings {
   const ObservedGeneration* serving = nullptr;
   const ObservedGeneration* incumbent = nullptr;  // see IndexView
   const ObservedGeneration* target = nullptr;
+  IndexName desired;      // what the target is called, or will be
+  std::string unrenewed;  // why it is built anew, though others would be renewed; empty: no matter
   Stall stall;
   Drift drift;
   std::string pending;    // what has to be there first; empty: nothing

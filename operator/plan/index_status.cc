@@ -19,7 +19,7 @@ class Reporter {
 
   void report() {
     status_.index = object_key(in_.index.metadata);
-    status_.desired = model::generation_index_name(in_.index, in_.bindings);
+    status_.desired = found_.desired;
     describe_generations();
     status_.phase = phase();
     status_.message = message();
@@ -123,7 +123,9 @@ class Reporter {
       return fmt::format("{} does not take over: {}", found_.target->index.get(), found_.checks);
     }
     if (found_.gate && !found_.gate->message.empty()) {
-      return fmt::format("{} is being built: {}", found_.target->index.get(), found_.gate->message);
+      return fmt::format("{} is being built{}: {}", found_.target->index.get(),
+                         found_.unrenewed.empty() ? "" : fmt::format(" ({})", found_.unrenewed),
+                         found_.gate->message);
     }
     return fmt::format("the alias moves to {}", found_.target->index.get());
   }

@@ -7,6 +7,7 @@
 #include "lib/model/pipeline.h"
 #include "operator/plan/gate.h"
 #include "operator/plan/partitions.h"
+#include "operator/plan/renew.h"
 #include "operator/plan/workloads.h"
 
 namespace searchsync::plan {
@@ -17,10 +18,15 @@ IndexView::IndexView(const IndexInput& input)
       spec(input.index.spec),
       key(object_key(input.index.metadata)),
       log(model::document_log_name(input.index, input.bindings)),
-      target_name(model::generation_index_name(input.index, input.bindings)),
+      target_name(declared_name(input.seen, input.index, input.bindings)),
       target(generation(target_name)) {
   if (seen.alias.size() == 1) serving = generation(seen.alias.front());
   incumbent = find_incumbent();
+  if (target != nullptr || incumbent == nullptr || !in_place(spec)) return;
+  if (!why_not_renewed(*this, *incumbent).empty()) return;
+  renews = true;
+  target = incumbent;
+  target_name = incumbent->index;
 }
 
 // The one that served last, wherever somebody else has moved the alias since; but it is no matter
@@ -134,7 +140,7 @@ model::PipelineConfig IndexView::declared_config(Generation generation) const {
 
 std::optional<model::PipelineConfig> IndexView::config_of(
     const ObservedGeneration& generation) const {
-  if (is_target(generation)) {
+  if (is_target(generation) && !renews) {
     auto config = declared_config(generation.generation);
     if (generation.recipe) {
       limit_retention(generation.recipe->index.spec.partitioning, config.index.spec.partitioning);

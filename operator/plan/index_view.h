@@ -65,9 +65,10 @@ struct IndexView {
   const ObservedIndex& seen;
   const model::SearchIndexSpec& spec;
   const ObjectKey key;
-  const std::string log;        // the declared document log
-  const IndexName target_name;  // the declared generation
+  const std::string log;  // the declared document log
+  IndexName target_name;  // the declared generation
   const ObservedGeneration* target = nullptr;
+  bool renews = false;  // the target is to become what is declared: see renew.h
   const ObservedGeneration* serving = nullptr;  // to which alone the alias leads
   // The one to which the alias should lead until another is ready: see find_incumbent().
   const ObservedGeneration* incumbent = nullptr;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "operator/plan/index_view.h"
+#include "operator/plan/renew.h"
 
 namespace searchsync::plan {
 namespace {
@@ -12,12 +13,16 @@ void keep(const IndexView& view, const ObservedGeneration& generation, IndexNote
   GenerationNote& note = place->second;
   note.generation = generation.generation;
   note.document_log = generation.document_log;
+  if (generation.recipe) {
+    note.renewed = generation.recipe->renewed ? content_of(*generation.recipe) : "";
+  }
   if (view.is_incumbent(generation)) {
     note = {.generation = note.generation,
             .document_log = note.document_log,
             .complete = true,
             .served = true,
-            .settings = note.settings};
+            .settings = note.settings,
+            .renewed = note.renewed};
   } else if (view.is_target(generation) || (view.is_serving(generation) && note.served)) {
     note.retired_at.reset();
   } else if ((added || note.served) && !note.retired_at) {

@@ -44,6 +44,8 @@ struct ObservedPartition {
   IndexSettings settings;
   bool closed = false;
   bool read = false;  // every alias that should lead to it does
+  // Fields of its generation's recipe: somebody has made it who runs an older one.
+  bool lacks = false;
 };
 
 // One concrete index whose _meta names the SearchIndex.
@@ -61,8 +63,9 @@ struct ObservedGeneration {
   bool closed = false;    // by a person: nobody can read or write it until a person opens it
   bool marked = true;     // false: its _meta does not say what it is, only the notes do
   bool writable = true;   // false: the alias that workers write by is gone, or was changed
-  std::vector<ObservedPartition> partitions;  // in order of time
+  std::vector<ObservedPartition> partitions = {};  // in order of time
   bool read = false;  // of a partitioned one: every alias leads to its own index that should
+  std::string mappings = {};  // of a partitioned one: of its own index, JSON
 };
 
 // When another SearchIndex was declared that wants the same name at the same engine.

@@ -6,6 +6,7 @@
 
 #include "lib/model/retention.h"
 #include "operator/plan/drift.h"
+#include "operator/plan/renew.h"
 
 namespace searchsync::plan {
 namespace {
@@ -26,6 +27,7 @@ class PartitionPlanner {
       const bool counts = view_.is_target(generation) || view_.is_incumbent(generation);
       if (!counts || generation.closed) continue;
       make(generation, *spec);
+      equip(generation);
       set(generation);
     }
     show();
@@ -42,7 +44,8 @@ class PartitionPlanner {
   // First it is written down, then it is acted upon: what was dropped once stays so.
   void shorten(const ObservedGeneration& generation, const model::PartitioningSpec& spec) {
     const auto config = view_.config_of(generation);
-    if (!config || config->index.spec.partitioning->retain >= spec.retain) return;
+    const bool renews = view_.renews && view_.is_target(generation);  // that says it, too
+    if (!config || renews || config->index.spec.partitioning->retain >= spec.retain) return;
     auto recipe = *generation.recipe;
     recipe.index.spec.partitioning->retain = config->index.spec.partitioning->retain;
     add(WriteMeta{std::move(recipe)}, "partitions are to be kept for a shorter time");
@@ -63,19 +66,31 @@ class PartitionPlanner {
         "no worker writes to them any more");
   }
 
-  // From now to what is ahead, and one more: so that there is time to make it.
+  // From now to what is ahead, and kPartitionsAhead.
   void make(const ObservedGeneration& generation, const model::PartitioningSpec& spec) {
     const auto config = view_.config_of(generation);
     if (!config) return;
     const auto window = model::window_at(spec.every, {}, spec.ahead, now_ms());
     CreatePartitions create{.recipe = *config, .periods = {}};
-    for (int32_t at = window.oldest.get(); at <= window.newest.get() + 1; ++at) {
+    for (int32_t at = window.oldest.get(); at <= window.newest.get() + kPartitionsAhead; ++at) {
       const bool there = std::ranges::any_of(
           generation.partitions, [at](const auto& one) { return one.period == Period(at); });
       if (!there && create.periods.size() < kPartitionsMadeMax) create.periods.emplace_back(at);
     }
     if (create.periods.empty()) return;
     add(std::move(create), "documents of that time are about to come", "they do not exist");
+  }
+
+  void equip(const ObservedGeneration& generation) {
+    AddFields fields{.generation = generation.index,
+                     .content = content_of(*generation.recipe),
+                     .indices = {},
+                     .mappings = generation.recipe->index.spec.mappings.text};
+    for (const auto& one : generation.partitions) {
+      if (one.lacks && !one.closed) fields.indices.push_back(one.index);
+    }
+    if (fields.indices.empty()) return;
+    add(std::move(fields), "workers with an older configuration have made partitions without");
   }
 
   void set(const ObservedGeneration& generation) {

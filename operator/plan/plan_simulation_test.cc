@@ -12,10 +12,12 @@
 #include <cstdlib>
 #include <random>
 
+#include "lib/elastic/mixable.h"
 #include "lib/model/pipeline.h"
 #include "lib/model/retention.h"
 #include "operator/plan/fake_world.h"
 #include "operator/plan/partitions.h"
+#include "operator/plan/renew.h"
 #include "operator/plan/test_resources.h"
 
 namespace searchsync::plan {
@@ -94,6 +96,11 @@ class History {
     if (one_in(40)) declared_.counts = below(3);
     if (one_in(40)) declared_.counts_http = !declared_.counts_http;
     if (one_in(20)) declared_.hours = kHours[below(3)];
+    if (one_in(15)) declared_.fields = below(4);
+    if (one_in(15)) {
+      declared_.on_mapping_change =
+          one_in(3) ? model::OnMappingChange::kRebuild : model::OnMappingChange::kNewPartitions;
+    }
     if (declared_.hours > 0 && one_in(20)) world_.pass(std::chrono::minutes(below(90)));
     if (one_in(25)) declared_.serve = any_index().get();
     if (one_in(10)) declared_.serve.reset();
@@ -127,6 +134,11 @@ class History {
 
   IndexName declared_index() const {
     const auto all = resources(declared_);
+    for (const auto& [name, index] : world_.indices()) {
+      if (content_of(index.recipe) == model::generation_hash(all.indices[0], all.bindings)) {
+        return name;
+      }
+    }
     return model::generation_index_name(all.indices[0], all.bindings);
   }
 
@@ -329,6 +341,7 @@ class History {
     const auto& status = now.indices[0];
     EXPECT_EQ(status.phase, Phase::kServing) << status.message;
     EXPECT_EQ(status.alias, status.desired);
+    EXPECT_EQ(status.alias, declared_index());
     const auto& index = world_.indices().at(status.desired);
     for (const auto& condition : status.conditions) {
       const bool differs = condition.type == "Drifted" && !index.differences.empty();
@@ -369,6 +382,8 @@ class History {
       EXPECT_GE(period, kept.oldest);
       EXPECT_TRUE(one.shown) << model::period_name(spec->every, period);
       EXPECT_EQ(one.settings, index.settings);
+      const auto& declared = index.recipe.index.spec.mappings.text;
+      EXPECT_TRUE(elastic::new_fields(one.mappings, declared).missing.empty());
     }
   }
 

@@ -35,6 +35,15 @@ model::SourceBinding counted(const Declared& declared) {
   return visit;
 }
 
+std::string mappings(const Declared& declared) {
+  std::string properties;
+  for (int i = 0; i < declared.fields; ++i) {
+    properties += fmt::format(R"({}"more{}":{{"type":"keyword"}})", i > 0 ? "," : "", i);
+  }
+  return fmt::format(R"({{"_meta":{{"shape":{}}},"dynamic":"strict","properties":{{{}}}}})",
+                     declared.shape, properties);
+}
+
 }  // namespace
 
 model::Resources resources(const Declared& declared) {
@@ -46,7 +55,7 @@ model::Resources resources(const Declared& declared) {
   spec.kafka.bootstrap_servers = {"kafka:9092"};
   spec.index_name = "runs";
   spec.replicas = declared.replicas;
-  spec.mappings.text = fmt::format(R"({{"_meta":{{"shape":{}}}}})", declared.shape);
+  spec.mappings.text = mappings(declared);
   spec.reindex = {.approval = declared.approval,
                   .cutover = {.max_lag_records = 5, .stable_for = seconds(5)},
                   .keep_warm = seconds(60)};
@@ -60,7 +69,8 @@ model::Resources resources(const Declared& declared) {
     spec.partitioning = {.field = "runName",
                          .every = model::Every::kHour,
                          .retain = std::chrono::hours(declared.hours),
-                         .ahead = std::chrono::hours(2)};
+                         .ahead = std::chrono::hours(2),
+                         .on_mapping_change = declared.on_mapping_change};
   }
   spec.workers.partitions = 3;
   if (declared.autoscaling) {
@@ -74,6 +84,10 @@ model::Resources resources(const Declared& declared) {
   spec.deletion_policy = declared.deletion_policy;
 
   auto root = binding("run", "public.runs", model::RootRelation{});
+  for (int i = 0; i < declared.fields; ++i) {
+    const auto name = fmt::format("more{}", i);
+    root.spec.fields.push_back({.from = name, .to = name});
+  }
   auto owner =
       binding("owner", "public.owners", model::LookupRelation{.of = "root", .from = {"owner_id"}});
   auto team =

@@ -15,7 +15,9 @@ struct Declared {
   model::Approval approval = model::Approval::kAutomatic;
   bool suspend = false;
   bool autoscaling = false;
-  int hours = 0;        // that partitions of an hour are kept; 0: it is not partitioned
+  int hours = 0;   // that partitions of an hour are kept; 0: it is not partitioned
+  int fields = 0;  // more of them, each with a column of the root
+  model::OnMappingChange on_mapping_change = model::OnMappingChange::kRebuild;
   bool events = false;  // a binding with an HTTP source
   int counts = 0;       // of events, by a binding; another value, another table; 0: there is none
   bool counts_http = false;  // those events come over HTTP
