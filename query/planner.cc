@@ -63,11 +63,12 @@ std::string Planner::sort(size_t& count) {
   const auto append = [&](const Field& field, std::string_view order) {
     used.push_back(field.path);
     if (!elements.empty()) elements += ',';
-    elements += fmt::format(R"({{{}:{{"order":"{}","missing":{}{}}}}})", quoted(field.path), order,
-                            missing_value(field, order),
-                            field.nested.empty()
-                                ? std::string()
-                                : fmt::format(R"(,"nested":{{"path":{}}})", quoted(field.nested)));
+    elements += fmt::format(
+        R"({{{}:{{"order":"{}","missing":{}{}{}}}}})", quoted(field.path), order,
+        missing_value(field, order),
+        rules_.mixed ? fmt::format(R"(,"unmapped_type":{})", quoted(field.type)) : std::string(),
+        field.nested.empty() ? std::string()
+                             : fmt::format(R"(,"nested":{{"path":{}}})", quoted(field.nested)));
   };
   if (const Node* wanted = ask_.find("sort")) user_sort(*wanted, used, append);
   for (const std::string& path : rules_.tiebreak) {

@@ -26,6 +26,7 @@ struct Rules {
   FieldCatalog catalog;
   std::vector<std::string> tiebreak;  // of tiebreak_fields
   int64_t page_size_max = 1000;
+  bool mixed = false;                // of the indices that are asked one may be without a field
   std::string subject;               // who it is: a cursor is for nobody else
   std::string fixed;                 // an engine's query that all documents must fit; empty: none
   std::vector<std::string> visible;  // of documents; empty: all
