@@ -60,6 +60,16 @@ def _row(event: dict[str, str]) -> dict[str, str]:
     return {**event, "timestamp": time_[:-1] + "000Z"}  # six digits of a second
 
 
+def _edited(path: Path, edits: list[tuple[str, str]]) -> str:
+    """Its text with each replaced where it is first."""
+    text = path.read_text(encoding="utf-8")
+    for before, after in edits:
+        if before not in text:
+            raise ValueError(f"{path}: no {before}")
+        text = text.replace(before, after, 1)
+    return text
+
+
 class PartitionsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -255,6 +265,120 @@ class PartitionsTest(unittest.TestCase):
                 status, answer = self._query("events", "GET", "/count?user_id=swapped")
                 if status != 504:  # that is what a slow machine answers
                     counted.add(answer.get("count", status))
+
+    def test_new_fields_come_with_new_partitions(self):
+        """While events flow: nothing is built anew, and what comes from then on has them, also in
+        partitions that were there before. What cannot be mixed is built anew."""
+        old = [_event(f"wide-old-{days}", _at(days=days)) for days in (0, 2, 200)]
+        self.sender.take("/events", old)
+        self._wait_read({event["event_id"] for event in old})
+        before = self.product.index("events")["alias"]
+        dead = self.product.index("events")["deadLetters"]
+        path = self.resources / "events.yaml"
+        self._declare(path, _edited(path, [
+            ("ahead: 1d}", "ahead: 1d, onMappingChange: NewPartitions}")]))
+        flow: dict[str, dict] = {}
+        stop = threading.Event()
+        self.failures = []
+        flowing = threading.Thread(target=self._flow, args=(stop, flow))
+        flowing.start()
+        try:
+            column = "        - {name: timestamp, type: Timestamp}\n"
+            field = "    - {from: timestamp, to: timestamp}\n"
+            text = _edited(path, [
+                (column, f"{column}        - {{name: channel, bytesMax: 64}}\n"),
+                (field, f"{field}    - {{from: channel, to: channel}}\n"),
+                ("      timestamp: {type: date}\n",
+                 "      timestamp: {type: date}\n      channel: {type: keyword}\n")])
+            self._declare(path, text)
+            late = [{**_event(f"wide-late-{days}", _at(days=days)), "channel": f"c{days:03}"}
+                    for days in (0, 2, 150, 200)]
+            self.product.wait("events with a channel to be taken", lambda: (
+                self.sender.send("/events", late).status == 202), _SECONDS)
+        finally:
+            stop.set()
+            flowing.join()
+        self.assertEqual([], self.failures)
+        self.assertGreater(len(flow), 0)
+        expected = {event["event_id"]: _row(event) for event in old + late} | flow
+        self.product.wait("all documents in their places", lambda: (
+            self._said_of("wide-") == expected), _SECONDS)
+        self.assertEqual(before, self.product.index("events")["alias"])
+        self.assertEqual([], [name for name in self._indices("events-*")
+                              if not name.startswith(before)], "nothing is built anew")
+        for event in late:
+            name = f"{before}-{event['timestamp'][:10]}"
+            status, answer = self.stack.search.request("GET", f"/{name}/_mapping")
+            self.assertEqual(200, status)
+            self.assertIn("channel", answer[name]["mappings"]["properties"])
+        self._wait_read(set(expected))
+        self._check_channels(late)
+
+        self.assertEqual(dead, self.product.index("events")["deadLetters"])
+        path.write_text(re.sub(r"event_type: {type: keyword[^}]*}",
+                               "event_type: {type: keyword, ignore_above: 300}", text),
+                        encoding="utf-8")
+        self.product.wait("why it is built anew", lambda: (
+            "(field event_type is declared otherwise)" in self.product.index("events")["message"]),
+            _SECONDS)
+        self.product.wait("another index", lambda: (
+            self.product.index("events")["alias"] not in (None, before)), _SECONDS)
+        self.product.wait("all documents in it", lambda: (
+            self._said_of("wide-") == expected), _SECONDS)
+
+    def _check_channels(self, late: list[dict[str, str]]) -> None:
+        """Queries of all partitions know the field, also where no document has it."""
+        channels = sorted(event["channel"] for event in late)
+        for asked in ({"equals": {"field": "channel", "value": channels[-1]}},
+                      {"exists": {"field": "channel"}},
+                      {"prefix": {"field": "event_id", "value": "wide-"}}):
+            status, answer = self._query("events", "POST", "/search", {
+                "filter": asked, "sort": [{"field": "channel"}], "size": 1000})
+            self.assertEqual(200, status, answer)
+            found = [hit["source"]["channel"] for hit in answer["hits"]
+                     if hit["source"].get("channel") is not None]
+            self.assertEqual(channels[-1:] if "equals" in asked else channels, found)
+        status, answer = self._query("events", "POST", "/search", {
+            "size": 0, "facets": {"channels": {"field": "channel"}}})
+        self.assertEqual(200, status, answer)
+        self.assertEqual(channels, sorted(
+            bucket["value"] for bucket in answer["facets"]["channels"]["buckets"]))
+
+    def _declare(self, path: Path, text: str) -> None:
+        """Until workers run with it."""
+        before = self._workers()
+        path.write_text(text, encoding="utf-8")
+        self.product.wait("workers with another configuration", lambda: (
+            len(self._workers()) == 2 and not before & self._workers()), _SECONDS)
+        self.product.wait_ready("worker", _SECONDS)
+
+    def _workers(self) -> set[int]:
+        return {child.pid for child in self.product.children("worker")
+                if child.name.startswith("worker-events-")}
+
+    def _flow(self, stop: threading.Event, sent: dict[str, dict]) -> None:
+        """Events without a channel, one after the other."""
+        sender = Sender(self.product, "event")
+        try:
+            for number in itertools.count():
+                event = _event(f"wide-flow-{number}", _at(days=number % 3))
+                deadline = time.monotonic() + 180
+                while not self._acknowledged(sender, [event]):
+                    if time.monotonic() > deadline:
+                        raise TimeoutError(event["event_id"])
+                    time.sleep(0.05)  # as Retry-After asks, but for a test
+                sent[event["event_id"]] = _row(event)
+                if stop.wait(0.05):
+                    return
+        except Exception as error:  # pylint: disable=broad-except
+            self.failures.append(repr(error))
+        finally:
+            sender.close()
+
+    def _said_of(self, prefix: str) -> dict[str, dict]:
+        """As _places(), without what is null."""
+        return {key: {name: value for name, value in document.items() if value is not None}
+                for key, document in self._places("events", prefix, 10).items()}
 
     def test_pages_say_what_is_answered(self):
         host, port = self.sender.address()
