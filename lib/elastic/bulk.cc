@@ -200,8 +200,15 @@ http::ClientRequest add_fields_request(const IndexName& index, std::string mappi
 }
 
 std::optional<std::string> add_fields_failure(int http_status, std::string_view body) {
-  if (http_status == 200) return std::nullopt;
-  return read_engine_error(http_status, body).text();
+  if (http_status != 200) return read_engine_error(http_status, body).text();
+  const simdjson::padded_string padded(body);
+  ondemand::parser parser;
+  ondemand::document document;
+  bool acknowledged = false;
+  const bool said = parser.iterate(padded).get(document) == simdjson::SUCCESS &&
+                    document["acknowledged"].get(acknowledged) == simdjson::SUCCESS;
+  if (said && acknowledged) return std::nullopt;
+  return "not every node of the engine knows them yet";
 }
 
 std::optional<std::string> create_failure(int http_status, std::string_view body) {

@@ -75,6 +75,11 @@ TEST(CreateIndex, ThatItIsThereAlreadyIsSuccess) {
   EXPECT_EQ(create_failure(400, error("resource_already_exists_exception")), std::nullopt);
   EXPECT_EQ(create_failure(400, error("validation_exception")), "validation_exception: why");
   EXPECT_THAT(create_failure(503, "").value_or(""), HasSubstr("503"));
+  EXPECT_EQ(add_fields_failure(200, R"({"acknowledged":true})"), std::nullopt);
+  EXPECT_THAT(add_fields_failure(200, R"({"acknowledged":false})").value_or(""),
+              HasSubstr("not every node"));
+  EXPECT_EQ(add_fields_failure(400, error("illegal_argument_exception")),
+            "illegal_argument_exception: why");
 }
 
 std::string error_item(std::string_view action, int status, std::string_view type) {

@@ -29,7 +29,8 @@ struct NewFields {
 };
 
 // found: the mappings of an index as the engine has them. Of fields that are there only the type is
-// looked at: engines write the rest in a form of their own, and refuse what they cannot change.
+// looked at, and those of its multi-fields: engines write the rest in a form of their own, and
+// refuse what they cannot change.
 NewFields new_fields(std::string_view found, std::string_view declared);
 
 // The body that adds them, and changes nothing else: the declared fields, all of them.

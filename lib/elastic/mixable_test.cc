@@ -112,6 +112,10 @@ TEST(Mixable, SaysWhichFieldsAnIndexDoesNotHave) {
   EXPECT_THAT(new_fields(found, found).missing, IsEmpty());
   EXPECT_EQ(new_fields(found, R"({"properties":{"gone":{"type":"keyword"}}})").conflict,
             "field gone is there as long, not as keyword");
+  EXPECT_EQ(new_fields(kBefore, with("/properties/name/ignore_above", "7")).conflict, "");
+  EXPECT_EQ(
+      new_fields(kBefore, with("/properties/name/fields/exact", R"({"type":"keyword"})")).conflict,
+      "field name is there without its multi-fields");
 }
 
 TEST(Mixable, AddsFieldsAndNothingElse) {
