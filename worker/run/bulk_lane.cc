@@ -58,12 +58,13 @@ void BulkLane::add_placed(BulkItem& item, const Write& write) {
 }
 
 elastic::ItemOutcome BulkLane::outcome_of(const BulkItem& item,
-                                          std::span<elastic::ItemOutcome> outcomes) {
+                                          std::span<elastic::ItemOutcome> outcomes,
+                                          Clock::time_point sent) {
   for (size_t i = 0; maker_ && i < outcomes.size(); ++i) {
     const bool refused = outcomes[i].outcome == elastic::Outcome::kRejected;
     if (outcomes[i].missing) {
       maker_->want(item.periods[i]);
-    } else if (!refused || !maker_->equip(item.periods[i])) {
+    } else if (!refused || !maker_->equip(item.periods[i], sent)) {
       continue;
     }
     outcomes[i].outcome = elastic::Outcome::kRetry;
@@ -206,8 +207,9 @@ size_t BulkLane::finish(Arrived arrived, Clock::time_point now,
   for (size_t i = 0; i < batch.items.size(); ++i) {
     const size_t begin = batch.items[i].begin;
     const size_t end = i + 1 < batch.items.size() ? batch.items[i + 1].begin : batch.body.size();
-    const auto outcome = outcome_of(batch.items[i], rest.first(batch.items[i].operations));
-    rest = rest.subspan(batch.items[i].operations);
+    const auto its = rest.first(batch.items[i].operations);
+    rest = rest.subspan(its.size());
+    const auto outcome = outcome_of(batch.items[i], its, arrived.sent);
     if (outcome.outcome == elastic::Outcome::kFatal) refused = outcome.reason;
     take({std::move(batch.items[i].document), outcome,
           std::string_view(batch.body).substr(begin, end - begin)});

@@ -103,7 +103,8 @@ class BulkLane {
   void add_placed(BulkItem& item, const Write& write);
   // One for all its operations. As long as one of them is to be done again, all are: only then is
   // the document done, in whatever way. What is missing is made meanwhile.
-  elastic::ItemOutcome outcome_of(const BulkItem& item, std::span<elastic::ItemOutcome> outcomes);
+  elastic::ItemOutcome outcome_of(const BulkItem& item, std::span<elastic::ItemOutcome> outcomes,
+                                  Clock::time_point sent);
   bool full() const;
   void submit(Batch batch, Clock::time_point now);
   void check(Clock::time_point now);

@@ -21,8 +21,9 @@ std::string PartitionMaker::write_alias(model::Period period) const {
   return elastic::write_alias(model::partition_name(options_.generation, options_.every, period));
 }
 
-bool PartitionMaker::equip(model::Period period) {
-  if (options_.fields.empty() || equipped_.contains(period)) return false;
+bool PartitionMaker::equip(model::Period period, Clock::time_point sent) {
+  const auto at = equipped_.find(period);
+  if (at != equipped_.end()) return sent <= at->second;
   lacking_.insert(period);
   return true;
 }
@@ -85,7 +86,7 @@ void PartitionMaker::finish_fields(const http::ClientResponse& response, Clock::
   }
   log::info("index {}: partition {} {}", options_.generation.get(), period,
             why ? "does not take the fields: " + *why : "has all fields");
-  equipped_.insert(*current_);
+  equipped_[*current_] = now;
   done();
 }
 

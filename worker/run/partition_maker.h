@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -29,8 +30,8 @@ class PartitionMaker {
     IndexName generation;
     model::Every every = model::Every::kDay;
     std::function<Result<std::string>(const IndexName&)> body;  // that creates it
-    std::string fields = {};  // the body that adds its fields; empty: none has others
-    std::chrono::milliseconds timeout{30'000};  // of each request
+    std::string fields;                                         // the body that adds its fields
+    std::chrono::milliseconds timeout{30'000};                  // of each request
   };
 
   // Has one request in flight at a time. `client` outlives this.
@@ -40,9 +41,9 @@ class PartitionMaker {
   std::string write_alias(model::Period period) const;
   // It is not there. It will be made, unless it already is being made.
   void want(model::Period period) { wanted_.insert(period); }
-  // It has refused a document: perhaps for a field that it does not have. Whether that is to be
-  // tried again: false once it has been given all that it takes.
-  bool equip(model::Period period);
+  // It has refused a document, sent at that time: perhaps for a field that it does not have.
+  // Whether that is to be tried again: false if it had been given all that it takes before.
+  bool equip(model::Period period, Clock::time_point sent);
   // Goes on with what is to be made.
   void step(Clock::time_point now);
   // Why a partition cannot be made at present; empty: all is well.
@@ -70,8 +71,9 @@ class PartitionMaker {
   Backoff backoff_;
   std::set<model::Period> wanted_;
   std::set<model::Period> lacking_;       // are to be given fields
-  std::set<model::Period> equipped_;      // have been, as far as the engine lets them
   std::optional<model::Period> current_;  // of either: is being seen to
+  // When they had been given fields, as far as the engine lets them.
+  std::map<model::Period, Clock::time_point> equipped_;
   Clock::time_point not_before_;
   std::string trouble_;
 

@@ -126,23 +126,15 @@ class Worker {
 
   std::optional<PartitionMaker::Options> partitioned() const {
     if (!pipeline_.partitioning) return std::nullopt;
-    return PartitionMaker::Options{.generation = config_.generation_index,
-                                   .every = pipeline_.partitioning->every,
-                                   .body =
-                                       [this](const IndexName& name) {
-                                         return elastic::partition_body(
-                                             config_.index, name, config_.generation_index,
+    return PartitionMaker::Options{
+        .generation = config_.generation_index,
+        .every = pipeline_.partitioning->every,
+        .body =
+            [this](const IndexName& name) {
+              return elastic::partition_body(config_.index, name, config_.generation_index,
                                              config_.generation, config_.document_log);
-                                       },
-                                   .fields = fields()};
-  }
-
-  // Partitions of an index of which others may not have all of them.
-  std::string fields() const {
-    const auto& spec = config_.index.spec;
-    const bool renewable =
-        spec.partitioning->on_mapping_change == model::OnMappingChange::kNewPartitions;
-    return renewable ? elastic::added_fields(spec.mappings.text) : "";
+            },
+        .fields = elastic::added_fields(config_.index.spec.mappings.text)};
   }
 
   const model::PipelineConfig config_;
