@@ -31,6 +31,14 @@ std::string_view missing_value(const Field& field, std::string_view order) {
   return field.type == "date_nanos" ? "0" : "-9223372036854775808";
 }
 
+// What an index that does not have the field sorts it as: of its name alone, so what needs more is
+// said by what it sorts like.
+std::string_view unmapped_type(const Field& field) {
+  if (field.type == "scaled_float") return "double";
+  if (field.type == "constant_keyword") return "keyword";
+  return field.type;
+}
+
 std::string quoted_list(const std::vector<std::string>& texts) {
   std::string list;
   for (const std::string& text : texts) list += (list.empty() ? "" : ",") + quoted(text);
@@ -66,7 +74,8 @@ std::string Planner::sort(size_t& count) {
     elements += fmt::format(
         R"({{{}:{{"order":"{}","missing":{}{}{}}}}})", quoted(field.path), order,
         missing_value(field, order),
-        rules_.mixed ? fmt::format(R"(,"unmapped_type":{})", quoted(field.type)) : std::string(),
+        rules_.mixed ? fmt::format(R"(,"unmapped_type":"{}")", unmapped_type(field))
+                     : std::string(),
         field.nested.empty() ? std::string()
                              : fmt::format(R"(,"nested":{{"path":{}}})", quoted(field.nested)));
   };

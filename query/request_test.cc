@@ -62,6 +62,23 @@ TEST_F(RequestTest, TheKeyIsNotSortedByTwice) {
             json::parse(R"([{"id":{"order":"desc","missing":"_last"}}])"));
 }
 
+// Of partitions one may not have it yet.
+TEST_F(RequestTest, ASortOfMixedIndicesSaysTheType) {
+  auto mixed = rules_;
+  mixed.mixed = true;
+  mixed.catalog = FieldCatalog::create({R"({"properties":{"id":{"type":"long"},
+      "one":{"type":"constant_keyword"},
+      "price":{"type":"scaled_float","scaling_factor":100}}})"},
+                                       {})
+                      .value();
+  const auto plan = plan_search(R"({"sort":[{"field":"price"},{"field":"one"}]})", mixed);
+  ASSERT_TRUE(plan) << render(plan.error());
+  EXPECT_EQ(json::parse(plan->body)["sort"],
+            json::parse(R"([{"price":{"order":"asc","missing":"_last","unmapped_type":"double"}},
+                {"one":{"order":"asc","missing":"_last","unmapped_type":"keyword"}},
+                {"id":{"order":"asc","missing":"_last","unmapped_type":"long"}}])"));
+}
+
 TEST_F(RequestTest, ACursorContinuesTheQueryItComesFrom) {
   const std::string_view first = R"({"sort":[{"field":"createdAt"}],"size":1)";
   const auto plan = plan_search(std::string(first) + "}", rules_);

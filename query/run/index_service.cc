@@ -39,12 +39,6 @@ bool says_route(const model::PipelineConfig& config, const std::string& routing)
   });
 }
 
-// A worker may have made a partition with an older configuration a moment ago.
-bool is_mixed(const model::SearchIndexSpec& spec) {
-  return spec.partitioning &&
-         spec.partitioning->on_mapping_change == model::OnMappingChange::kNewPartitions;
-}
-
 std::optional<Partitions> partitions_of(const model::PipelineConfig& config,
                                         const FieldCatalog& catalog) {
   const auto& spec = config.index.spec;
@@ -97,7 +91,7 @@ Result<std::unique_ptr<IndexService>> IndexService::create(const model::Pipeline
   const Rules rules{.catalog = catalog,
                     .tiebreak = tiebreak,
                     .page_size_max = spec.query.page_size_max,
-                    .mixed = is_mixed(spec),
+                    .mixed = spec.partitioning.has_value(),
                     .absent = spec.query.absent ? spec.query.absent->text : "",
                     .relations = read_relations(config, catalog),
                     .related_keys_max = spec.query.related_keys_max};
