@@ -161,7 +161,7 @@ TEST_F(ChangesTest, WhatCanBeMixedComesWithNewPartitions) {
   // Once it has become what is declared it still has its name.
   const auto renewed = plan::resources(next);
   auto& note = standing_.begin()->second.notes.generations[serving];
-  note.renewed = model::generation_hash(renewed.indices[0], renewed.bindings);
+  note.content = model::generation_hash(renewed.indices[0], renewed.bindings);
   auto in_place = next;
   in_place.replicas = 2;
   EXPECT_THAT(from(renewed, plan::resources(in_place)),

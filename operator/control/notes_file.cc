@@ -117,7 +117,7 @@ json write_generation(const GenerationNote& note) {
           {"served", note.served},
           {"retiredAt", write_time(note.retired_at)},
           {"settings", note.settings ? write_settings(*note.settings) : json()},
-          {"renewed", note.renewed}};
+          {"content", note.content}};
 }
 
 GenerationNote read_generation(const json& value) {
@@ -144,7 +144,7 @@ GenerationNote read_generation(const json& value) {
   note.retired_at = read_time(member(value, "retiredAt"));
   const auto& settings = member(value, "settings");
   if (!settings.is_null()) note.settings = read_settings(settings);
-  note.renewed = value.value("renewed", "");
+  note.content = value.value("content", "");
   return note;
 }
 

@@ -25,7 +25,7 @@ plan::IndexNotes notes() {
           .settings = plan::IndexSettings{.replicas = 2,
                                           .refresh_interval = plan::kNeverRefreshed,
                                           .gc_deletes = std::chrono::hours(1)},
-          .renewed = "1a2b3c4d"};
+          .content = "1a2b3c4d"};
   notes.serving = IndexName("runs-1");
   notes.moving_to = IndexName("runs-2");
   note.retired_at = plan::TimePoint(std::chrono::milliseconds(1'700'000'000'123));

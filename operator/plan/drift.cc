@@ -136,7 +136,7 @@ std::vector<Step> put_right(const IndexView& view) {
   if (view.target != nullptr && !view.target->marked) {
     auto recipe = view.declared_config(view.target->generation);
     const auto* note = view.note(*view.target);
-    recipe.renewed = note != nullptr && !note->renewed.empty();
+    recipe.renewed = note != nullptr && !note->content.empty();
     steps.push_back({view.key, WriteMeta{std::move(recipe)},
                      "others have changed it, and by it everybody knows what the index is",
                      "it is known by its name, its write alias and the notes"});

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "lib/model/pipeline.h"
 #include "operator/plan/index_view.h"
 #include "operator/plan/renew.h"
 
@@ -13,8 +14,10 @@ void keep(const IndexView& view, const ObservedGeneration& generation, IndexNote
   GenerationNote& note = place->second;
   note.generation = generation.generation;
   note.document_log = generation.document_log;
-  if (generation.recipe) {
-    note.renewed = generation.recipe->renewed ? content_of(*generation.recipe) : "";
+  if (const auto& recipe = generation.recipe) {
+    const bool says = !recipe->renewed && generation.index == model::generation_index_name(
+                                                                  recipe->index, recipe->bindings);
+    note.content = says ? "" : content_of(*recipe);
   }
   if (view.is_incumbent(generation)) {
     note = {.generation = note.generation,
@@ -22,7 +25,7 @@ void keep(const IndexView& view, const ObservedGeneration& generation, IndexNote
             .complete = true,
             .served = true,
             .settings = note.settings,
-            .renewed = note.renewed};
+            .content = note.content};
   } else if (view.is_target(generation) || (view.is_serving(generation) && note.served)) {
     note.retired_at.reset();
   } else if ((added || note.served) && !note.retired_at) {

@@ -68,8 +68,8 @@ struct GenerationNote {
   // As they were declared, and seen to be, at once. While the same is declared, others are somebody
   // else's doing. Nothing: not known, or about to be changed.
   std::optional<IndexSettings> settings;
-  // content_of() the recipe that it was given in place of the one it is called after; empty: none.
-  std::string renewed = {};
+  // content_of() its recipe, where its name need not say it: see renew.h; empty: it does.
+  std::string content = {};
   friend bool operator==(const GenerationNote&, const GenerationNote&) = default;
 };
 

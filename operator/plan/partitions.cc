@@ -66,13 +66,13 @@ class PartitionPlanner {
         "no worker writes to them any more");
   }
 
-  // From now to what is ahead, and kPartitionsAhead.
+  // From now to what is ahead, and one more: so that there is time to make it.
   void make(const ObservedGeneration& generation, const model::PartitioningSpec& spec) {
     const auto config = view_.config_of(generation);
     if (!config) return;
     const auto window = model::window_at(spec.every, {}, spec.ahead, now_ms());
     CreatePartitions create{.recipe = *config, .periods = {}};
-    for (int32_t at = window.oldest.get(); at <= window.newest.get() + kPartitionsAhead; ++at) {
+    for (int32_t at = window.oldest.get(); at <= window.newest.get() + 1; ++at) {
       const bool there = std::ranges::any_of(
           generation.partitions, [at](const auto& one) { return one.period == Period(at); });
       if (!there && create.periods.size() < kPartitionsMadeMax) create.periods.emplace_back(at);

@@ -17,8 +17,6 @@ namespace searchsync::plan {
 
 // In one round: others of the same operator have to be looked at, too.
 inline constexpr size_t kPartitionsMadeMax = 50;
-// So many more are made than may be written to: there is time to make them.
-inline constexpr int32_t kPartitionsAhead = 1;
 
 // Null: it is not partitioned, or its recipe cannot be read.
 const model::PartitioningSpec* partitioning_of(const ObservedGeneration& generation);

@@ -16,15 +16,16 @@
 namespace searchsync::plan {
 namespace {
 
-using model::Period;
+// Of 1970: long past any retention.
+constexpr model::Period kTried{0};
 
-// By its recipe; where that is gone, by the notes; and what never was another, by its name.
+// By its recipe; where that is gone, by the notes, or by its name.
 bool is_made_of(const IndexNotes& notes, const ObservedGeneration& generation,
                 const std::string& content, const IndexName& name) {
   if (generation.recipe) return content_of(*generation.recipe) == content;
   const auto note = notes.generations.find(generation.index);
-  const bool renewed = note != notes.generations.end() && !note->second.renewed.empty();
-  return renewed ? note->second.renewed == content : generation.index == name;
+  const bool noted = note != notes.generations.end() && !note->second.content.empty();
+  return noted ? note->second.content == content : generation.index == name;
 }
 
 using Fields = std::map<std::pair<std::string, std::string>, const model::FieldMapping*>;
@@ -98,19 +99,18 @@ class Renewal {
     steps_.push_back({view_.key, std::move(action), std::move(reason), "it can be mixed"});
   }
 
-  // Whether the engine takes them is seen by a partition that nobody writes to yet, while all
-  // others are still made of the former ones.
+  // Whether the engine takes them is seen by a partition that is too old to be written to, whatever
+  // the time: all others are still made of the former ones.
   void try_settings() {
-    const auto& spec = *recipe_.index.spec.partitioning;
-    const auto newest = model::window_at(spec.every, {}, spec.ahead, now_ms(view_)).newest;
-    const Period unused(newest.get() + kPartitionsAhead + 1);
-    for (const auto& one : target_.partitions) {
-      if (one.period != unused) continue;
-      add(DropPartitions{.generation = target_.index, .partitions = {one.index}},
-          "it is made again of other settings");
-    }
-    add(CreatePartitions{.recipe = recipe_, .periods = {unused}},
+    const auto every = recipe_.index.spec.partitioning->every;
+    const DropPartitions drop{.generation = target_.index,
+                              .partitions = {partition_name(target_.index, every, kTried)}};
+    const bool left = std::ranges::find(target_.partitions, kTried, &ObservedPartition::period) !=
+                      target_.partitions.end();
+    if (left) add(drop, "it is made again of other settings");
+    add(CreatePartitions{.recipe = recipe_, .periods = {kTried}},
         "it shows whether the engine takes the settings");
+    add(drop, "the engine takes the settings");
   }
 
   const IndexView& view_;
@@ -145,14 +145,14 @@ IndexName declared_name(const ObservedIndex& seen, const model::SearchIndex& ind
   if (const auto* made = find_made(seen, index, bindings)) return made->index;
   auto name = model::generation_index_name(index, bindings);
   const auto content = model::generation_hash(index, bindings);
-  for (const auto& [noted, note] : seen.notes.generations) {
-    if (seen.engine_fault && note.renewed == content) return noted;
-  }
-  const auto taken = [&] {
-    return std::ranges::find(seen.generations, name, &ObservedGeneration::index) !=
-           seen.generations.end();
+  const auto is_one_of = [](const std::vector<ObservedGeneration>& all, const IndexName& one) {
+    return std::ranges::find(all, one, &ObservedGeneration::index) != all.end();
   };
-  while (taken()) {
+  for (const auto& [noted, note] : seen.notes.generations) {
+    const bool there = seen.engine_fault || is_one_of(seen.unmarked, noted);
+    if (there && note.content == content) return noted;
+  }
+  while (is_one_of(seen.generations, name)) {
     name = IndexName(fmt::format("{}-{}", index.spec.index_name, stable_hash_hex(name.get(), 8)));
   }
   return name;

@@ -128,6 +128,7 @@ TEST_F(RenewTest, WhatIsChosenIsNoChangeByItself) {
     const auto text = done();
     EXPECT_THAT(text, Not(HasSubstr("create index")));
     EXPECT_THAT(text, Not(HasSubstr("_meta")));
+    EXPECT_THAT(text, Not(HasSubstr("run worker")));
   }
 }
 
@@ -203,17 +204,22 @@ TEST_F(RenewTest, OtherSettingsAreTriedInAPartitionThatNobodyWritesTo) {
   auto all = resources(declared(0));
   all.indices[0].spec.settings = model::JsonText{R"({"index.codec":"best_compression"})"};
   world_.declare(all);
-  const auto newest = index(served_).partitions.rbegin()->first;
+  const auto now = plan(world_.observe(), {}, world_.now());
+  for (const auto& step : now.steps) {  // as if it ended after that
+    world_.execute(step);
+    if (std::holds_alternative<CreatePartitions>(step.action)) break;
+  }
+  EXPECT_EQ(index(served_).partitions.begin()->first, model::Period(0));
+  EXPECT_TRUE(is_made_of(declared(0)));
   tick();
-  auto text = done();
-  EXPECT_LT(text.find("create partitions"), text.rfind("write _meta")) << text;
-  EXPECT_EQ(index(served_).partitions.rbegin()->first, model::Period(newest.get() + 1));
-  EXPECT_EQ(settle(3).phase, Phase::kServing);
-  all.indices[0].spec.settings.reset();
-  world_.declare(all);
-  tick();
-  text = done();
+  const auto text = done();
   EXPECT_LT(text.find("drop partition"), text.find("create partitions")) << text;
+  EXPECT_LT(text.find("create partitions"), text.rfind("drop partition")) << text;
+  EXPECT_TRUE(text.contains("write _meta")) << text;
+  EXPECT_GT(index(served_).partitions.begin()->first, model::Period(0));
+  EXPECT_EQ(settle(3).phase, Phase::kServing);
+  EXPECT_EQ(world_.indices().size(), 1u);
+  done();
   all.indices[0].spec.settings = model::JsonText{R"({"index.max_result_window":7})"};
   world_.declare(all);
   tick();
@@ -232,6 +238,21 @@ TEST_F(RenewTest, PartitionsThatWorkersMadeWithAnOlderRecipeGetItsFields) {
   EXPECT_THAT(done(), HasSubstr("add the fields"));
   tick();
   EXPECT_THAT(done(), Not(HasSubstr("add the fields")));
+}
+
+// By the notes: its name is that of another.
+TEST_F(RenewTest, WithoutMetaItIsStillWhatItWasMadeOf) {
+  declare(declared(1));
+  settle(3);
+  declare(declared(0, 0, kRebuild));
+  const auto built = *settle(80).alias;
+  ASSERT_NE(built, served_);
+  declare(declared(0));
+  world_.drop_meta(built);
+  EXPECT_EQ(settle(3).phase, Phase::kServing);
+  EXPECT_EQ(world_.alias("runs"), built);
+  EXPECT_TRUE(index(built).marked);
+  EXPECT_EQ(world_.indices().size(), 1u);
 }
 
 // By the notes: its name says what it was before.

@@ -82,6 +82,7 @@ model::PipelineConfig reduced(Role role, model::PipelineConfig config) {
   spec.query.resources.reset();
   spec.ingest = none.ingest;
   spec.aggregates = none.aggregates;
+  if (spec.partitioning) spec.partitioning->on_mapping_change = {};
   config.renewed = false;
   for (auto& binding : config.bindings) {
     if (auto& aggregate = binding.spec.aggregate) leave_names_only(*aggregate);
