@@ -275,8 +275,6 @@ class PartitionsTest(unittest.TestCase):
         before = self.product.index("events")["alias"]
         dead = self.product.index("events")["deadLetters"]
         path = self.resources / "events.yaml"
-        self._declare(path, _edited(path, [
-            ("ahead: 1d}", "ahead: 1d, onMappingChange: NewPartitions}")]))
         flow: dict[str, dict] = {}
         stop = threading.Event()
         self.failures = []
@@ -286,6 +284,7 @@ class PartitionsTest(unittest.TestCase):
             column = "        - {name: timestamp, type: Timestamp}\n"
             field = "    - {from: timestamp, to: timestamp}\n"
             text = _edited(path, [
+                ("ahead: 1d}", "ahead: 1d, onMappingChange: NewPartitions}"),
                 (column, f"{column}        - {{name: channel, bytesMax: 64}}\n"),
                 (field, f"{field}    - {{from: channel, to: channel}}\n"),
                 ("      timestamp: {type: date}\n",
