@@ -59,11 +59,15 @@ class DatabasePlanner {
     double progress = 0;
     for (const ObservedTable& table : seen_->kept) {
       const auto found = tables_.find(table.index);
-      if (found == tables_.end()) {
-        behind_.push_back(table.path + " (not looked at yet)");
+      const IndexPlan* known = found == tables_.end() ? nullptr : found->second;
+      if (known == nullptr || (known->hold == Hold::kYes && !known->served)) {
+        unseen_.push_back(table.path);
+        if (unseen_because_.empty()) {
+          unseen_because_ = known == nullptr ? "not looked at yet" : known->status.message;
+        }
         continue;
       }
-      const IndexPlan& its = *found->second;
+      const IndexPlan& its = *known;
       if (its.served) served_.push_back({table.path, *its.served});
       status_.dead_letters += its.status.dead_letters;
       progress += its.status.progress;
@@ -84,7 +88,10 @@ class DatabasePlanner {
   void plan_query() {
     const auto name = query_name(index_);
     query_ = observed_.workload(name);
-    if (served_.empty()) return;
+    if (!unseen_.empty()) plan_.hold = Hold::kYes;
+    // What runs may answer for tables of which nothing is known now.
+    const bool keep = !unseen_.empty() && query_ != nullptr;
+    if (served_.empty() || keep) return;
     Workload workload = database_query_workload(observed_, index_, served_);
     if (query_ == nullptr) {
       plan_.steps.push_back({key_, EnsureWorkload{workload}, "a table is served", ""});
@@ -110,7 +117,8 @@ class DatabasePlanner {
   }
 
   void describe() {
-    status_.phase = !stalled_.empty()     ? Phase::kStalled
+    status_.phase = !unseen_.empty()      ? Phase::kUnknown
+                    : !stalled_.empty()   ? Phase::kStalled
                     : index_.spec.suspend ? Phase::kSuspended
                     : behind_.empty()     ? Phase::kServing
                     : served_.empty()     ? Phase::kPending
@@ -119,6 +127,9 @@ class DatabasePlanner {
     if (seen_->fault) {
       parts.push_back("the database cannot be read, and what it had last is kept: " +
                       *seen_->fault);
+    }
+    if (!unseen_.empty()) {
+      parts.push_back(fmt::format("not known now: {}: {}", some(unseen_, ", "), unseen_because_));
     }
     if (!behind_.empty()) parts.push_back("not served yet: " + some(behind_, ", "));
     std::vector<std::string> refused;
@@ -135,10 +146,26 @@ class DatabasePlanner {
   }
 
   void add_conditions() {
+    add_ready();
+    const bool answers = query_ != nullptr && query_->any_ready();
+    add("Available", answers ? ConditionStatus::kTrue : ConditionStatus::kFalse,
+        answers ? "Serving" : "QueryNotReady",
+        answers ? "queries are answered" : "no query process is ready");
+    if (!unseen_.empty()) {
+      add("Reconciling", ConditionStatus::kUnknown, "Unreachable", status_.message);
+      add("Stalled", ConditionStatus::kUnknown, "Unreachable", status_.message);
+    } else {
+      add_progress();
+    }
+    add("Drifted", ConditionStatus::kFalse, "AsDeclared", "each table's own says whether it has");
+  }
+
+  void add_ready() {
     const bool asked = index_.spec.query.replicas > 0;
     const bool answers = query_ != nullptr && query_->any_ready();
-    const bool all = behind_.empty() && !seen_->fault && !index_.spec.suspend;
-    if (!all) {
+    if (!unseen_.empty()) {
+      add("Ready", ConditionStatus::kUnknown, "Unreachable", status_.message);
+    } else if (!behind_.empty() || seen_->fault || index_.spec.suspend) {
       add("Ready", ConditionStatus::kFalse,
           seen_->fault ? "CatalogUnknown" : std::string(to_string(status_.phase)), status_.message);
     } else if (asked && !served_.empty() && !answers) {
@@ -147,16 +174,15 @@ class DatabasePlanner {
       add("Ready", ConditionStatus::kTrue, "Serving",
           fmt::format("{} tables are served and kept equal", status_.tables->kept));
     }
-    add("Available", answers ? ConditionStatus::kTrue : ConditionStatus::kFalse,
-        answers ? "Serving" : "QueryNotReady",
-        answers ? "queries are answered" : "no query process is ready");
+  }
+
+  void add_progress() {
     const bool busy = (!behind_.empty() || !plan_.steps.empty()) && stalled_.empty();
     add("Reconciling", busy ? ConditionStatus::kTrue : ConditionStatus::kFalse,
         busy ? std::string(to_string(status_.phase)) : "Settled", busy ? status_.message : "");
     add("Stalled", stalled_.empty() ? ConditionStatus::kFalse : ConditionStatus::kTrue,
         stalled_.empty() ? "Progressing" : "TableStalled",
         stalled_.empty() ? "" : "see the SearchIndex of " + some(stalled_, ", "));
-    add("Drifted", ConditionStatus::kFalse, "AsDeclared", "each table's own says whether it has");
   }
 
   void report_binding() {
@@ -179,6 +205,8 @@ class DatabasePlanner {
   const ObservedTables* seen_ = nullptr;
   const ObservedWorkload* query_ = nullptr;
   std::vector<model::ServedTable> served_;
+  std::vector<std::string> unseen_;   // paths of tables of which nothing is known now
+  std::string unseen_because_;        // of the first of them
   std::vector<std::string> behind_;   // paths of tables that are not ready, and why
   std::vector<std::string> stalled_;  // paths
 };

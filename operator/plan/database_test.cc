@@ -55,6 +55,25 @@ class Database : public testing::Test {
     served.document_log = "searchsync.default.shop-" + path + ".log-1a2b3c4d";
   }
 
+  // As it is planned while its engine is away.
+  void lose(const std::string& path) {
+    IndexPlan& plan = plans_.at("default/shop-" + path);
+    plan.hold = Hold::kYes;
+    plan.served.reset();
+    plan.status.phase = Phase::kUnknown;
+    plan.status.message = "search engine: refused";
+  }
+
+  // Of what is planned.
+  void run_query() {
+    const auto workload = plan().workloads.at(0);
+    ObservedWorkload query{.name = workload.name, .role = Role::kQuery, .owner = kKey};
+    query.hash = workload.hash;
+    query.replicas = workload.replicas;
+    query.processes = {{.name = workload.name, .pid = 1, .state = ProcessState::kReady}};
+    observed_.workloads = {query};
+  }
+
   IndexPlan plan() {
     TablePlans tables;
     for (const auto& [key, plan] : plans_) tables[key] = &plan;
@@ -101,11 +120,7 @@ TEST_F(Database, OneQueryServiceForWhatIsServed) {
 TEST_F(Database, IsReadyWithAllThatCanBeKeptAndNamesTheRest) {
   add("orders", Phase::kServing);
   observed_.tables[kKey].refused = {{"public.log", "it has no primary key; run …"}};
-  ObservedWorkload query{.name = "query-shop", .role = Role::kQuery, .owner = kKey};
-  query.replicas = 1;
-  query.processes = {{.name = "query-shop", .pid = 1, .state = ProcessState::kReady}};
-  query.hash = plan().workloads.at(0).hash;
-  observed_.workloads = {query};
+  run_query();
   const auto planned = plan();
   EXPECT_TRUE(planned.steps.empty());
   EXPECT_EQ(planned.status.phase, Phase::kServing);
@@ -114,6 +129,51 @@ TEST_F(Database, IsReadyWithAllThatCanBeKeptAndNamesTheRest) {
   // Its database is not read just now: what it had is kept, and that is said.
   observed_.tables[kKey].fault = "gone";
   EXPECT_EQ(condition(plan(), "Ready").reason, "CatalogUnknown");
+}
+
+TEST_F(Database, NothingIsStoppedWhileTheEngineIsAway) {
+  model::SearchIndex child = index_;
+  child.metadata.name = child.spec.index_name = "shop-orders";
+  child.spec.tables.reset();
+  model::SourceBinding binding = observed_.resources.bindings.at(0);
+  binding.metadata.name = binding.spec.index_ref = "shop-orders";
+  std::get<model::PostgresSource>(binding.spec.source).tables.reset();
+  std::get<model::PostgresSource>(binding.spec.source).table = "public.orders";
+  observed_.resources.indices.push_back(child);
+  observed_.resources.bindings.push_back(binding);
+  observed_.tables[kKey] = {.fault = {},
+                            .known = true,
+                            .kept = {{"orders", "default/shop-orders"}},
+                            .refused = {},
+                            .remarks = {}};
+  observed_.indices["default/shop-orders"].engine_fault = "refused";
+  observed_.workloads = {{.name = "query-shop", .role = Role::kQuery, .owner = kKey, .hash = "1"}};
+  observed_.captures = {"capture-db"};
+  const auto all = plan::plan(observed_, {}, {});
+  for (const auto& step : all.steps) {
+    EXPECT_FALSE(std::holds_alternative<RemoveWorkload>(step.action)) << describe(step.action);
+  }
+  EXPECT_EQ(all.indices.at(0).phase, Phase::kUnknown);
+  EXPECT_EQ(all.indices[0].message, "not known now: orders: search engine: refused");
+}
+
+TEST_F(Database, ATableThatCannotBeLookedAtStaysInTheService) {
+  add("orders", Phase::kServing);
+  add("users", Phase::kServing);
+  run_query();
+  EXPECT_TRUE(plan().steps.empty());
+  lose("orders");
+  const auto held = plan();
+  EXPECT_TRUE(held.steps.empty()) << describe(held.steps[0].action);
+  EXPECT_EQ(held.hold, Hold::kYes);
+  EXPECT_EQ(held.status.tables, (TablesStatus{.kept = 2, .ready = 1, .refused = 0}));
+  EXPECT_EQ(condition(held, "Ready").status, ConditionStatus::kUnknown);
+  EXPECT_EQ(condition(held, "Available").status, ConditionStatus::kTrue);
+  plans_.erase("default/shop-orders");
+  EXPECT_TRUE(plan().steps.empty()) << "nobody has planned it yet";
+  // Where nobody answers, few are better than none.
+  observed_.workloads.clear();
+  ASSERT_EQ(plan().steps.size(), 1u);
 }
 
 TEST_F(Database, AnAlteredTableHasItsCaptureLookAnew) {
