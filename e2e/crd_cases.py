@@ -343,6 +343,7 @@ STATUS = {
     "progress": 40, "serving": "runs-1", "generation": 1, "desired": "runs-2", "lagRecords": 12,
     "lagSeconds": 3, "rowsPerSecond": 1000, "deadLetters": 1,
     "workers": {"replicas": 2, "ready": 1, "selector": "app=searchsync"},
+    "tables": {"kept": 3, "ready": 2, "refused": 1},
     "conditions": [{"type": "Ready", "status": "False", "reason": "Building",
                     "message": "runs-2 is being built",
                     "lastTransitionTime": "2026-01-31T12:00:00Z", "observedGeneration": 1}],

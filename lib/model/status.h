@@ -38,6 +38,14 @@ struct WorkersStatus {
   friend bool operator==(const WorkersStatus&, const WorkersStatus&) = default;
 };
 
+// Of an index with `tables`.
+struct TablesStatus {
+  int32_t kept = 0;
+  int32_t ready = 0;    // of those
+  int32_t refused = 0;  // selected, and not kept: the message says why
+  friend bool operator==(const TablesStatus&, const TablesStatus&) = default;
+};
+
 struct SearchIndexStatus {
   int64_t observed_generation = 0;       // metadata.generation of the spec that this is about
   std::string phase;                     // to_string(plan::Phase)
@@ -53,6 +61,7 @@ struct SearchIndexStatus {
   std::optional<int64_t> rows_per_second;
   int64_t dead_letters = 0;
   WorkersStatus workers;
+  std::optional<TablesStatus> tables;
   std::vector<Condition> conditions;
   std::optional<JsonText> notes;  // an object: what the planner asks the world to remember
   friend bool operator==(const SearchIndexStatus&, const SearchIndexStatus&) = default;

@@ -60,6 +60,16 @@ Typed<WorkersStatus> build_workers(Schema& schema) {
       .build();
 }
 
+Typed<TablesStatus> build_tables(Schema& schema) {
+  const auto count = integer_type<int32_t>(schema, {0, std::numeric_limits<int32_t>::max()});
+  return ObjectBuilder<TablesStatus>(schema, "TablesStatus", "How the tables of a database stand.")
+      .field("kept", &TablesStatus::kept, count, "How many have a SearchIndex of their own.")
+      .field("ready", &TablesStatus::ready, count, "How many of those are served and kept equal.")
+      .field("refused", &TablesStatus::refused, count,
+             "How many are selected and cannot be kept: the message says why.")
+      .build();
+}
+
 Typed<std::string> build_phase(Schema& schema) {
   return open_enum_type(
       schema, "Phase", {0, 64},
@@ -109,6 +119,8 @@ Typed<SearchIndexStatus> build_index_status(Schema& schema, const StatusBasics& 
       .field("deadLetters", &T::dead_letters, basics.count,
              "Records that could not be used, and are in the dead-letter topic.")
       .field("workers", &T::workers, build_workers(schema), "The workers.")
+      .field("tables", &T::tables, build_tables(schema),
+             "Of an index with `spec.tables`: its tables.")
       .field("conditions", &T::conditions, basics.conditions, "What holds, for programs.")
       .field("notes", &T::notes, json_object_type(schema),
              "What the operator remembers of its own doings. Not for people, and not to be "

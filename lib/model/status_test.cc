@@ -20,6 +20,7 @@ const SearchIndexStatus kStatus = {
     .lag_records = 12,
     .dead_letters = 1,
     .workers = {.replicas = 2, .ready = 1, .selector = "app=searchsync"},
+    .tables = TablesStatus{.kept = 3, .ready = 2, .refused = 1},
     .conditions = {{.type = "Ready",
                     .status = ConditionStatus::kFalse,
                     .reason = "Building",
@@ -33,6 +34,7 @@ TEST(Status, IsWrittenAsTheResourceHasIt) {
       R"({"observedGeneration":3,"phase":"Building","message":"runs-2 is being built",)"
       R"("progress":40,"serving":"runs-1","generation":1,"desired":"runs-2","lagRecords":12,)"
       R"("deadLetters":1,"workers":{"replicas":2,"ready":1,"selector":"app=searchsync"},)"
+      R"("tables":{"kept":3,"ready":2,"refused":1},)"
       R"("conditions":[{"type":"Ready","status":"False","reason":"Building",)"
       R"("message":"runs-2 is being built","lastTransitionTime":"2026-01-31T12:00:00Z",)"
       R"("observedGeneration":3}],"notes":{"leads":{}}})";

@@ -64,6 +64,7 @@ model::SearchIndexStatus to_status(const plan::IndexStatus& status,
       .dead_letters = status.dead_letters,
       .workers = {.selector = fmt::format("{}={},{}={}", kIndexLabel, parse_key(status.index).name,
                                           kRoleLabel, to_string(plan::Role::kWorker))},
+      .tables = status.tables,
       .conditions = {},
       .notes = former.notes};
   for (const auto& workload : workloads) {

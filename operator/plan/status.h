@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/base/named.h"
+#include "lib/model/status.h"
 #include "operator/plan/observed.h"
 
 namespace searchsync::plan {
@@ -40,13 +41,7 @@ struct Condition {
   friend bool operator==(const Condition&, const Condition&) = default;
 };
 
-// Of an index with `tables`.
-struct TablesStatus {
-  int32_t kept = 0;
-  int32_t ready = 0;    // of those
-  int32_t refused = 0;  // selected, and not kept: the message says why
-  friend bool operator==(const TablesStatus&, const TablesStatus&) = default;
-};
+using model::TablesStatus;
 
 struct IndexStatus {
   ObjectKey index;
