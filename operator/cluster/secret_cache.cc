@@ -81,22 +81,24 @@ Result<std::map<std::string, std::string>> SecretCache::hashes(
 }
 
 NamespaceSecrets::~NamespaceSecrets() {
-  for (const int file : files_) ::close(file);
+  for (const auto& [content, file] : files_) ::close(file);
 }
 
 Result<std::filesystem::path> NamespaceSecrets::file(std::string_view secret,
                                                      std::string_view key) const {
   ASSIGN_OR_RETURN(const auto content, get(secret, key));
-  const int file = ::memfd_create("secret", MFD_CLOEXEC);
-  if (file < 0) return fail(ErrorCode::kUnavailable, "no file in memory can be made");
-  {
-    const std::lock_guard lock(mutex_);
-    files_.push_back(file);
+  const std::lock_guard lock(mutex_);
+  auto known = files_.find(content);
+  if (known == files_.end()) {
+    const int file = ::memfd_create("secret", MFD_CLOEXEC);
+    if (file < 0) return fail(ErrorCode::kUnavailable, "no file in memory can be made");
+    if (::write(file, content.data(), content.size()) != static_cast<ssize_t>(content.size())) {
+      ::close(file);
+      return fail(ErrorCode::kUnavailable, "a file in memory cannot be written");
+    }
+    known = files_.emplace(content, file).first;
   }
-  if (::write(file, content.data(), content.size()) != static_cast<ssize_t>(content.size())) {
-    return fail(ErrorCode::kUnavailable, "a file in memory cannot be written");
-  }
-  return std::filesystem::path(fmt::format("/proc/self/fd/{}", file));
+  return std::filesystem::path(fmt::format("/proc/self/fd/{}", known->second));
 }
 
 }  // namespace searchsync::cluster

@@ -66,14 +66,14 @@ class NamespaceSecrets final : public model::SecretStore {
   Result<std::string> get(std::string_view secret, std::string_view key) const override {
     return cache_.get(namespace_, std::string(secret), std::string(key));
   }
-  // A file in memory, as long as this lives.
+  // A file in memory, as long as this lives. The same one as long as the entry is.
   Result<std::filesystem::path> file(std::string_view secret, std::string_view key) const override;
 
  private:
   SecretCache& cache_;
   const std::string namespace_;
   mutable std::mutex mutex_;
-  mutable std::vector<int> files_;  // guarded by mutex_
+  mutable std::map<std::string, int> files_;  // by content; guarded by mutex_
 };
 
 }  // namespace searchsync::cluster
