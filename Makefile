@@ -11,6 +11,7 @@ E2E := \
   e2e.chart_test \
   e2e.argocd_test \
   e2e.operator_test \
+  e2e.tables_test \
   e2e.drift_test \
   e2e.plugin_test \
   e2e.docs_test \
@@ -30,7 +31,8 @@ E2E := \
   e2e.screener_oracle_test \
   e2e.screener_test \
   e2e.cluster.screener_test \
-  e2e.cluster.domains_test
+  e2e.cluster.domains_test \
+  e2e.cluster.database_test
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

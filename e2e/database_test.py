@@ -14,7 +14,6 @@ import random
 import re
 import subprocess
 import sys
-import threading
 import time
 import unittest
 from pathlib import Path
@@ -22,7 +21,8 @@ from typing import Any
 
 from e2e import database_oracle as oracle
 from e2e.harness import SearchSync
-from e2e.harness.database import EXAMPLE, Shop
+from e2e.harness.database import EXAMPLE, TABLES, Shop
+from e2e.harness.meanwhile import Changes, Meanwhile
 from e2e.servers import ServersError, Stack
 
 SEED = int(os.environ.get("SEED") or random.randrange(2**32))
@@ -31,11 +31,6 @@ RATE = float(os.environ.get("RATE") or 30)
 
 _PAGE = (Path(__file__).parents[1] / "docs" / "database.md").read_text(encoding="utf-8")
 _SECONDS = 600
-
-# By path of queries: the table, as SQL has it.
-_TABLES = {"users": "users", "products": "products", "orders": "orders",
-           "order_items": "order_items", "reviews": "reviews", "stock_moves": "stock_moves",
-           "staff.employees": "staff.employees", "staff.desks": "staff.desks"}
 
 _REFUSED = {
     "public.visits": "ADD PRIMARY KEY",
@@ -71,48 +66,7 @@ _ALTERATIONS = (
 )
 
 
-class _Meanwhile:
-    """Does its step again and again in a thread, as long as it is open."""
-
-    def __init__(self):
-        self._stop = threading.Event()
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run)
-
-    def step(self) -> None:
-        raise NotImplementedError
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error) -> None:
-        self._stop.set()
-        self._thread.join()
-        if self._error is not None and error[0] is None:
-            raise self._error
-
-    def _run(self) -> None:
-        try:
-            while not self._stop.is_set():
-                self.step()
-        except BaseException as error:  # pylint: disable=broad-except
-            self._error = error
-
-
-class Changes(_Meanwhile):
-    """Random transactions."""
-
-    def __init__(self, generator):
-        super().__init__()
-        self._generator = generator
-        self.made = 0
-
-    def step(self) -> None:
-        self.made += self._generator.run(RATE, 1)
-
-
-class Reader(_Meanwhile):
+class Reader(Meanwhile):
     """Asks for users, and notes for how long nobody answers: the service starts anew when what it
     answers for has changed."""
 
@@ -153,8 +107,8 @@ class DatabaseTest(unittest.TestCase):
         cls.connection = cls.enterClassContext(contextlib.closing(cls.shop.connect()))
 
     def test_everything(self):
-        self._wait_kept(len(_TABLES))
-        with Changes(self.shop.generator) as changes:
+        self._wait_kept(len(TABLES))
+        with Changes(self.shop.generator, RATE) as changes:
             self._refused()
             self._kill("capture")
             self._kill("worker", "shop-staff--desks")
@@ -169,7 +123,7 @@ class DatabaseTest(unittest.TestCase):
         self.assertEqual([], reader.others[:3])
         self.assertGreater(reader.answers, 50)
         self.assertGreater(changes.made, 50)
-        self._wait_equal({**_TABLES, "invoices": "invoices"})
+        self._wait_equal({**TABLES, "invoices": "invoices"})
         self._nothing_is_dead()
         self._relations()
         self._one_service_for_all()
@@ -179,7 +133,7 @@ class DatabaseTest(unittest.TestCase):
 
     def _refused(self) -> None:
         status = self.product.index("shop")
-        self.assertEqual({"kept": len(_TABLES), "ready": len(_TABLES), "refused": len(_REFUSED)},
+        self.assertEqual({"kept": len(TABLES), "ready": len(TABLES), "refused": len(_REFUSED)},
                          status["tables"])
         for table, remedy in _REFUSED.items():
             self.assertRegex(status["message"], f"{table}: [^;]*.*{remedy}")
@@ -193,7 +147,7 @@ class DatabaseTest(unittest.TestCase):
                       "INSERT INTO gone SELECT n, 'x' FROM generate_series(1, 50) n;"
                       "ALTER TABLE visits ADD COLUMN id bigserial PRIMARY KEY;"
                       "INSERT INTO visits (at, page) VALUES (now(), 'first')")
-        self._wait_kept(len(_TABLES) + 3)
+        self._wait_kept(len(TABLES) + 3)
         self.shop.sql("INSERT INTO invoices VALUES (501, NULL, 1); DELETE FROM invoices "
                       "WHERE id = 7; TRUNCATE reviews")
         self._wait_equal({"invoices": "invoices", "gone": "gone", "visits": "visits"})
@@ -202,10 +156,10 @@ class DatabaseTest(unittest.TestCase):
         self.shop.sql("DROP TABLE gone; CREATE TABLE gone (id int PRIMARY KEY, a text);"
                       "INSERT INTO gone SELECT n, 'y' FROM generate_series(40, 60) n;"
                       "ALTER TABLE visits DROP COLUMN id")
-        self._wait_kept(len(_TABLES) + 2)
+        self._wait_kept(len(TABLES) + 2)
         self._wait_equal({"gone": "gone"})
         self.shop.sql("DROP TABLE gone")
-        self._wait_kept(len(_TABLES) + 1)
+        self._wait_kept(len(TABLES) + 1)
         self.product.wait("no index of what is not kept", lambda: not (
             {"shop-gone", "shop-visits"}
             & {index["name"] for index in self.product.status()["indices"]}), _SECONDS)
@@ -235,7 +189,7 @@ class DatabaseTest(unittest.TestCase):
         self.product.kill()
         self.shop.sql("ALTER TABLE invoices ADD COLUMN paid boolean DEFAULT true")
         self.product.start()
-        self._wait_kept(len(_TABLES) + 1)
+        self._wait_kept(len(TABLES) + 1)
 
     def _without_the_database(self) -> None:
         say("the database stops: what it had is kept")
@@ -253,7 +207,7 @@ class DatabaseTest(unittest.TestCase):
             "POST", "/v1/invoices/search", {"size": 5})[0] == 200, _SECONDS)
         self.stack.postgres.start()
         self.stack.postgres.wait_ready()
-        self._wait_kept(len(_TABLES) + 1)
+        self._wait_kept(len(TABLES) + 1)
 
     # What must hold.
 
@@ -266,20 +220,12 @@ class DatabaseTest(unittest.TestCase):
                     and status["tables"]["ready"] == count)
         self.product.wait(f"{count} tables, all of them served", kept, _SECONDS)
 
-    def _differences(self, tables: dict[str, str]) -> list[str]:
-        found = []
-        for path, table in tables.items():
-            alias = "shop-" + path.replace("_", "-").replace(".", "--")
-            found += oracle.differences(self.connection, table,
-                                        self.shop.documents(alias, oracle.parse))
-        return found
-
     def _wait_equal(self, tables: dict[str, str]) -> None:
         last: list[str] = []
 
         def equal() -> bool:
             try:
-                last[:] = self._differences(tables)
+                last[:] = self.shop.differences(self.connection, tables)
             except ServersError as error:  # an index that is replaced just now
                 last[:] = [str(error)]
             return not last
@@ -331,7 +277,7 @@ class DatabaseTest(unittest.TestCase):
 
     def _one_service_for_all(self) -> None:
         self.assertEqual(["query-shop"], [c.name for c in self.product.children("query")])
-        kept = sorted([*_TABLES, "invoices"])
+        kept = sorted([*TABLES, "invoices"])
         status, answer = self.shop.ask("GET", "/v1")
         self.assertEqual((200, kept), (status, sorted(one["name"] for one in answer["indices"])))
         status, document = self.shop.ask("GET", "/openapi.json")

@@ -28,6 +28,21 @@ _INDEX: dict[str, Any] = {
              "kafka": {"bootstrapServers": ["nowhere.invalid:9092"]}, "mappings": {}}}
 
 
+def _database(stack: Stack) -> list[dict[str, Any]]:
+    """All tables of the database of letters, each in an index of its own."""
+    return [
+        {"apiVersion": "searchsync.io/v1alpha1", "kind": "SearchIndex",
+         "metadata": {"name": "all", "namespace": "letters"},
+         "spec": {"elasticsearch": {"urls": [stack.search.url]},
+                  "kafka": {"bootstrapServers": [stack.kafka.address]}, "replicas": 0,
+                  "reindex": {"cutover": {"stableFor": "1s"}}, "workers": {"partitions": 1},
+                  "deletionPolicy": "Delete", "tables": {}}},
+        {"apiVersion": "searchsync.io/v1alpha1", "kind": "SourceBinding",
+         "metadata": {"name": "all-db", "namespace": "letters"},
+         "spec": {"indexRef": {"name": "all"}, "source": {"postgres": {
+             "secretRef": {"name": "letters-db"}, "tables": {"include": ["public.*"]}}}}}]
+
+
 def _restricted(name: str) -> dict[str, Any]:
     """A namespace in which no pod of too many rights is let in."""
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {
@@ -156,7 +171,10 @@ class InstallTest(unittest.TestCase):
                     ("get", "secrets", "default", True), ("list", "secrets", "default", False),
                     ("watch", "secrets", "default", False), ("create", "pods", "default", False),
                     ("list", "pods", "default", True), ("patch", "searchindices", "default", True),
-                    ("delete", "searchindices", "default", False),
+                    ("delete", "searchindices", "default", True),
+                    ("create", "sourcebindings", "default", True),
+                    ("deletecollection", "searchindices", "default", False),
+                    ("update", "searchindices", "default", False),
                     ("create", "roles", "default", False),
                     ("create", "pods --subresource=exec", "default", False),
                     ("update", f"leases/{_OPERATOR}", NAMESPACE, True),
@@ -244,6 +262,7 @@ class InstallTest(unittest.TestCase):
         self._patch({"spec": {"reindex": {"revision": 1, "keepWarm": "0s"}}})
         self._wait_for("another generation", lambda: self._served(first))
 
+        self._whole_database(stack)
         self._commands_of_the_docs()
         self.cluster.kubectl("delete", "searchindices,sourcebindings", "--all",
                              "--namespace=letters", "--timeout=180s")
@@ -259,6 +278,24 @@ class InstallTest(unittest.TestCase):
         cluster_role = self.cluster.get("clusterrole", _OPERATOR)
         role = self.cluster.get("role", f"{_OPERATOR}-leader-election", f"--namespace={NAMESPACE}")
         self.assertEqual(sorted(audit.granted(cluster_role, role)), sorted(self.audit.used()))
+
+    def _whole_database(self, stack: Stack) -> None:
+        """All tables of it, of which one is made, edited by a person and dropped."""
+        postgres = stack.postgres
+        self.cluster.apply(*_database(stack))
+        postgres.execute("CREATE TABLE stamps (id int PRIMARY KEY)", database="letters")
+
+        def tables() -> dict[str, int]:
+            return self._status("searchindex", "all", "letters").get("tables", {})
+        self._wait_for("two tables", lambda: tables() == {"kept": 2, "ready": 2, "refused": 0})
+        self.cluster.kubectl("patch", "searchindex", "all-stamps", "--namespace=letters",
+                             "--type=merge", '--patch={"spec":{"suspend":true}}')
+        self._wait_for("its own spec", lambda: not self.cluster.get(
+            "searchindex", "all-stamps", "--namespace=letters")["spec"].get("suspend"))
+        postgres.execute("DROP TABLE stamps", database="letters")
+        self._wait_for("one table", lambda: tables().get("kept") == 1)
+        self._wait_for("end of the other", lambda: not self.cluster.exists(
+            "searchindex", "all-stamps", "--namespace=letters"))
 
     def _made(self, namespace: str) -> str:
         return self.cluster.kubectl(

@@ -1,9 +1,11 @@
 """The shop of examples/database on the servers of a run."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from e2e import database_oracle as oracle
 from e2e.servers import ServersError, Stack, ports
 
 from . import engine
@@ -12,6 +14,16 @@ from .resources import render, write_secret
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "database"
 DATABASE = "shop"
+
+# Those that can be kept, by path of queries: the table, as SQL has it.
+TABLES = {"users": "users", "products": "products", "orders": "orders",
+          "order_items": "order_items", "reviews": "reviews", "stock_moves": "stock_moves",
+          "staff.employees": "staff.employees", "staff.desks": "staff.desks"}
+
+
+def index_of(path: str) -> str:
+    """A table's SearchIndex, and its alias. path: of queries."""
+    return "shop-" + path.replace("_", "-").replace(".", "--")
 
 
 def generator_of_the_example():
@@ -50,11 +62,17 @@ class Shop:
     def documents(self, alias: str, parse):
         return engine.documents(self.stack.search, alias, parse)
 
-    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    def differences(self, connection, tables: dict[str, str]) -> list[str]:
+        """Of the documents of these tables from their rows, a few. Errors: ServersError, also
+        where an index is replaced just now."""
+        return [one for path, table in tables.items() for one in oracle.differences(
+            connection, table, self.documents(index_of(path), oracle.parse))]
+
+    def ask(self, method: str, path: str, body: Any = None, parse=json.loads) -> tuple[int, Any]:
         """The one query service of all tables. Errors: OSError."""
         connection = Connection(self.query)
         try:
-            return connection.request(method, path, body)
+            return connection.request(method, path, body, parse)
         finally:
             connection.close()
 

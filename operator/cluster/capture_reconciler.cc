@@ -61,12 +61,21 @@ CaptureReconciler::Needs CaptureReconciler::needs(const std::string& namespace_)
     for (auto& workload : captures.workloads({})) {
       all.secrets.merge(workload.secrets);
       auto& owners = all.owners[workload.name];
-      if (index != nullptr && !index->meta.deleted_at) {
-        owners.push_back({index->meta.key.name, index->meta.uid});
-      }
+      if (const auto owner = owner_of(index.get())) owners.insert(*owner);
     }
   }
   return all;
+}
+
+std::optional<Owner> CaptureReconciler::owner_of(const DeclaredIndex* index) const {
+  if (index == nullptr || index->meta.deleted_at) return std::nullopt;
+  const auto& meta = index->meta;
+  if (index->owner.empty()) return Owner{meta.key.name, meta.uid};
+  const auto database = parts_.store.index(meta.key.namespace_ + "/" + index->owner);
+  const bool stays =
+      database != nullptr && !database->meta.deleted_at && meta.owners.contains(database->meta.uid);
+  if (!stays) return std::nullopt;
+  return Owner{database->meta.key.name, database->meta.uid};
 }
 
 bool CaptureReconciler::run(const std::string& namespace_) {
@@ -100,8 +109,10 @@ bool CaptureReconciler::run(const std::string& namespace_) {
   bool all = true;
   for (const auto& step : plan.steps) {
     const auto* ensure = std::get_if<plan::EnsureWorkload>(&step.action);
-    const auto owners =
-        ensure == nullptr ? std::vector<Owner>() : needed.owners[ensure->workload.name];
+    std::vector<Owner> owners;
+    if (ensure != nullptr) {
+      std::ranges::copy(needed.owners[ensure->workload.name], std::back_inserter(owners));
+    }
     if (ensure != nullptr && owners.empty()) continue;  // its indices are being deleted
     all = execute(step, namespace_, owners) && all;
   }

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -35,11 +36,13 @@ class CaptureReconciler {
   struct Needs {
     model::Resources declared;
     std::vector<model::PipelineConfig> readers;
-    plan::Hold hold = plan::Hold::kNo;                 // kYes: of some index it is not known
-    std::map<std::string, std::vector<Owner>> owners;  // by workload: the indices that stay
+    plan::Hold hold = plan::Hold::kNo;              // kYes: of some index it is not known
+    std::map<std::string, std::set<Owner>> owners;  // by workload: the indices that stay
     std::set<std::string> secrets;
   };
   Needs needs(const std::string& namespace_);
+  // Who owns what is made for an index: of a table its database's, one for all. Nothing: it goes.
+  std::optional<Owner> owner_of(const DeclaredIndex* index) const;
   bool execute(const plan::Step& step, const std::string& namespace_,
                std::span<const Owner> owners);
   Result<void> drop_slot(const plan::DropSlot& action, const std::string& namespace_);

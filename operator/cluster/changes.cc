@@ -111,6 +111,11 @@ class Consequence {
   std::string describe() const {
     std::string text = model::object_name(now_) + ", then: ";
     if (bindings_.empty()) return text + "it waits for its bindings\n";
+    if (now_.spec.tables) {
+      return text +
+             "each table of its database is kept in an index of its own; one whose mapping changes "
+             "is built beside what readers read\n";
+    }
     const auto name = name_of(now_, bindings_);
     if (live_ == nullptr || live_bindings_.empty()) {
       return text + fmt::format("{} is built; readers get it when it is complete\n", name.get());

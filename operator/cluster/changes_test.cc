@@ -56,6 +56,15 @@ TEST_F(ChangesTest, SomeChangeInPlace) {
             "SearchIndex default/test-runs, then: it changes in place, and nothing is rebuilt\n");
 }
 
+TEST_F(ChangesTest, OfADatabaseEachTableHasItsOwn) {
+  auto declared = plan::resources({});
+  declared.indices[0].metadata.name = "shop";
+  declared.indices[0].spec.tables.emplace();
+  declared.bindings.resize(1);
+  declared.bindings[0].spec.index_ref = "shop";
+  EXPECT_THAT(changes(declared), HasSubstr("SearchIndex default/shop, then: each table"));
+}
+
 TEST_F(ChangesTest, SomeBuildAnotherIndex) {
   auto declared = plan::resources({.shape = 1});
   declared.bindings.clear();

@@ -7,9 +7,9 @@
 
 #include "lib/base/log.h"
 #include "lib/model/validate.h"
+#include "operator/cluster/index_case.h"
 #include "operator/cluster/names.h"
 #include "operator/cluster/resource_status.h"
-#include "operator/cluster/status_notes.h"
 #include "operator/control/folder_resources.h"
 
 namespace searchsync::cluster {
@@ -61,23 +61,12 @@ bool has_root(const model::Resources& resources) {
 
 }  // namespace
 
-// One round of one index.
-struct IndexReconciler::Case {
-  plan::ObjectKey key;
-  std::shared_ptr<const DeclaredIndex> declared;
-  std::vector<std::shared_ptr<const DeclaredBinding>> bindings;
-  StatusNotes notes;
-  NamespaceSecrets secrets;
-  plan::Observed observed;
-
-  const Meta& meta() const { return declared->meta; }
-};
-
 IndexReconciler::Round IndexReconciler::run(const plan::ObjectKey& key) {
   auto declared = parts_.store.index(key);
   if (declared == nullptr) {
     parts_.metrics.forget(key);
     parts_.backends.forget(key);
+    parts_.catalogs.forget(key);
     {
       const std::lock_guard lock(mutex_);
       memory_.erase(key);
@@ -173,16 +162,10 @@ IndexReconciler::Round IndexReconciler::run_declared(Case& index) {
   if (!index.declared->resource) {
     return do_nothing(index, plan::Phase::kStalled, "InvalidResource", index.declared->fault);
   }
-  if (index.declared->resource->spec.tables) {
-    auto round = do_nothing(index, plan::Phase::kStalled, "TablesNotSupported",
-                            "spec.tables is kept by `searchsync run`, not yet by the operator of "
-                            "a cluster: declare a SearchIndex with mappings for each table");
-    round.hold = plan::Hold::kNo;  // nothing was made for it
-    return round;
-  }
-  // First of all: whoever asks for its data to be deleted may delete it at once.
-  const bool guarded =
-      index.declared->resource->spec.deletion_policy == model::DeletionPolicy::kDelete;
+  const auto& spec = index.declared->resource->spec;
+  // First of all: whoever asks for its data to be deleted may delete it at once. What is with
+  // `tables` has no data itself.
+  const bool guarded = spec.deletion_policy == model::DeletionPolicy::kDelete && !spec.tables;
   if (const auto kept = set_finalizer(index, guarded ? Finalizer::kPresent : Finalizer::kAbsent);
       !kept) {
     log::error("{}: {}", index.key, kept.error().message);
@@ -204,7 +187,11 @@ IndexReconciler::Round IndexReconciler::run_declared(Case& index) {
     }
     if (!binding->meta.deleted_at) resources.bindings.push_back(*binding->resource);
   }
-  if (!has_root(resources)) {
+  if (spec.tables && resources.bindings.empty()) {
+    return do_nothing(index, plan::Phase::kPending, "NoDatabase",
+                      "no SourceBinding with source.postgres.tables refers to it yet");
+  }
+  if (!spec.tables && !has_root(resources)) {
     return do_nothing(index, plan::Phase::kPending, "NoRoot",
                       "no SourceBinding with the relation root refers to it yet");
   }
@@ -215,6 +202,8 @@ IndexReconciler::Round IndexReconciler::run_declared(Case& index) {
   if (const auto left = settles_in(index.key); left > left.zero()) {
     return {.settling = true, .hold = plan::Hold::kYes, .look_again = left};
   }
+  if (spec.tables) return run_database(index);
+  parts_.catalogs.forget(index.key);
   add_related(index);
   observe(index, resources.bindings);
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
@@ -224,6 +213,7 @@ IndexReconciler::Round IndexReconciler::run_declared(Case& index) {
   const bool written = write_status(index, plan.status, plan.bindings);
   round.failed = round.failed || !written;
   round.look_again = plan.look_again;
+  round.database = remember(index, std::move(plan));
   return round;
 }
 
@@ -240,6 +230,7 @@ void IndexReconciler::add_related(Case& index) {
 
 IndexReconciler::Round IndexReconciler::run_deleted(Case& index) {
   Round round{.look_again = policy_.look_again_busy};
+  parts_.catalogs.forget(index.key);
   if (!index.meta().finalizers.contains(std::string(kFinalizer))) return round;
   const auto& resource = index.declared->resource;
   const bool remove = resource && resource->spec.deletion_policy == model::DeletionPolicy::kDelete;
@@ -287,6 +278,13 @@ void IndexReconciler::observe(Case& index, std::span<const model::SourceBinding>
   observed.workloads = parts_.workloads.observe(namespace_, index.key);
   for (auto& capture : parts_.workloads.observe(namespace_, "")) {
     observed.workloads.push_back(std::move(capture));
+  }
+  if (const auto& owner = index.declared->owner; !owner.empty()) {
+    const auto database = namespace_ + "/" + owner;
+    observed.tables[database].kept.push_back({.path = "", .index = index.key});
+    for (auto& query : parts_.workloads.observe(namespace_, database)) {
+      observed.workloads.push_back(std::move(query));
+    }
   }
   auto& seen = observed.indices[index.key];
   seen.notes = index.notes.get(index.key);
@@ -434,7 +432,9 @@ void IndexReconciler::record_phase(const Case& index, const plan::IndexStatus& s
     record(index, EventType::kWarning, "Stalled", "Plan", status.message);
   } else if (status.phase == kServing) {
     record(index, EventType::kNormal, "Serving", "Plan",
-           fmt::format("{} is served", status.alias.value_or(status.desired).get()));
+           status.tables
+               ? fmt::format("{} tables are served", status.tables->kept)
+               : fmt::format("{} is served", status.alias.value_or(status.desired).get()));
   } else if (status.phase == kUnknown) {
     record(index, EventType::kWarning, "Unreachable", "Plan", status.message);
   } else if (status.phase == kAwaitingApproval) {

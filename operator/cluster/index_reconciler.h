@@ -12,12 +12,15 @@
 #include "lib/kube/client.h"
 #include "lib/model/fault.h"
 #include "lib/model/status.h"
+#include "operator/cluster/catalogs.h"
 #include "operator/cluster/recorder.h"
 #include "operator/cluster/secret_cache.h"
 #include "operator/cluster/store.h"
+#include "operator/cluster/table_keeper.h"
 #include "operator/cluster/workload_keeper.h"
 #include "operator/control/backends.h"
 #include "operator/control/index_metrics.h"
+#include "operator/plan/expand.h"
 #include "operator/plan/plan.h"
 
 namespace searchsync::cluster {
@@ -34,6 +37,8 @@ class IndexReconciler {
     SecretCache& secrets;
     control::Backends& backends;
     WorkloadKeeper& workloads;
+    Catalogs& catalogs;
+    TableKeeper& tables;
     Recorder& recorder;
     control::IndexMetrics& metrics;
     // Asked before each step: false as soon as another operator may lead, or the namespace is not
@@ -52,13 +57,28 @@ class IndexReconciler {
     std::vector<model::PipelineConfig> readers;  // what has to be captured for it
     plan::Hold hold = plan::Hold::kNo;
     std::chrono::milliseconds look_again{0};
+    plan::ObjectKey database;  // of a table: for its database this is news; empty: it is not
   };
   Round run(const plan::ObjectKey& key);
+
+  // Of all tables it is to be found out again what is served: another operator may have led.
+  void forget_plans();
 
  private:
   struct Case;
 
   Round run_declared(Case& index);
+  // index: whose resources are without faults.
+  Round run_database(Case& index);
+  void observe_database(Case& index, const plan::Expansion& expansion,
+                        const Catalogs::Seen& catalog);
+  struct HeldPlans {
+    plan::TablePlans plans;
+    std::vector<std::shared_ptr<const plan::IndexPlan>> held;  // for as long as `plans` is used
+  };
+  HeldPlans table_plans(const plan::ObservedTables& seen);
+  // Of a table what its database is planned by. Returns Round::database.
+  plan::ObjectKey remember(const Case& index, plan::IndexPlan plan);
   Round run_deleted(Case& index);
   bool remove_data(Case& index);
   // How long until what was declared counts.
@@ -94,7 +114,8 @@ class IndexReconciler {
   const plan::Policy policy_;
 
   struct Memory {
-    std::optional<plan::Failure> failure;  // of the last round
+    std::optional<plan::Failure> failure;         // of the last round
+    std::shared_ptr<const plan::IndexPlan> plan;  // of a table: the last one, without steps
     // When a status was written last, by binding; "": that of the index.
     std::map<std::string, std::chrono::steady_clock::time_point> written;
   };

@@ -19,6 +19,8 @@ inline constexpr std::string_view kManagedBy = "searchsync";
 inline constexpr std::string_view kWorkloadLabel = "searchsync.io/workload";  // object_name()
 inline constexpr std::string_view kRoleLabel = "searchsync.io/role";
 inline constexpr std::string_view kIndexLabel = "searchsync.io/index";  // none: a capture
+// Of the two resources of a table: the SearchIndex with `tables`.
+inline constexpr std::string_view kDatabaseLabel = "searchsync.io/database";
 
 // Annotations of Deployments and StatefulSets; the first of ConfigMaps as well.
 inline constexpr std::string_view kNameAnnotation = "searchsync.io/name";  // Workload::name

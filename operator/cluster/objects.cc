@@ -98,6 +98,15 @@ std::string with_type(json object, const kube::ResourceType& type) {
   return object.dump();
 }
 
+std::string owning_index(const json& object) {
+  const json::json_pointer owners("/metadata/ownerReferences");
+  if (!object.contains(owners) || !object.at(owners).is_array()) return "";
+  for (const auto& one : object.at(owners)) {
+    if (text_at(one, "/kind") == search_index_type().kind) return text_at(one, "/name");
+  }
+  return "";
+}
+
 template <class Resource, class Parse>
 Declared<Resource> read_declared(const kube::ResourceType& type, const json& object,
                                  std::string_view text, Parse parse) {
@@ -110,6 +119,8 @@ Declared<Resource> read_declared(const kube::ResourceType& type, const json& obj
     declared.fault = resource.error().message;
   }
   if (object.contains("status")) declared.status = object.at("status").dump();
+  declared.owner = owning_index(object);
+  declared.database = entry(object, "/metadata/labels", kDatabaseLabel);
   return declared;
 }
 

@@ -36,6 +36,10 @@ struct Declared {
   std::optional<Resource> resource;  // none: it cannot be read
   std::string fault;                 // why not
   std::string status;                // JSON, or ""
+  // Of a table: the SearchIndex that has its database, by name: as Kubernetes knows its owner, and
+  // as kDatabaseLabel says.
+  std::string owner;
+  std::string database;
 };
 using DeclaredIndex = Declared<model::SearchIndex>;
 struct DeclaredBinding : Declared<model::SourceBinding> {

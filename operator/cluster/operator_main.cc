@@ -139,6 +139,8 @@ class Operator {
         secrets_(client_),
         workloads_(store_, client_, scraper_, options.pods),
         recorder_(client_, options.identity),
+        catalogs_(secrets_, [this](const auto& index) { changed(index, Cause::kWorld); }),
+        tables_(store_, client_, recorder_),
         index_metrics_(registry),
         indices_(parts(), kPolicy),
         captures_(parts()),
@@ -206,6 +208,8 @@ class Operator {
             .secrets = secrets_,
             .backends = backends_,
             .workloads = workloads_,
+            .catalogs = catalogs_,
+            .tables = tables_,
             .recorder = recorder_,
             .metrics = index_metrics_,
             .may_act = [this](const auto& namespace_) {
@@ -252,6 +256,7 @@ class Operator {
       lock.unlock();
       log::info("leading as {}", options_.identity);
       // Whatever happened while another led, it is looked at now.
+      indices_.forget_plans();
       for (const auto& index : store_.indices()) changed(index, Cause::kWorld);
       auto workers = start_workers();
       lock.lock();
@@ -259,6 +264,7 @@ class Operator {
       lock.unlock();
       for (auto& worker : workers) worker.request_stop();
       workers.clear();
+      catalogs_.forget_all();
       log::info("not leading any more");
       lock.lock();
     }
@@ -320,6 +326,7 @@ class Operator {
         return Outcome::kDone;
       }
     }
+    if (!round.database.empty()) changed(round.database, Cause::kWorld);
     if (!round.gone && captures_.note(index, round.readers, round.hold)) {
       queue_.add(captures, Urgency::kEdit);
     }
@@ -377,6 +384,8 @@ class Operator {
   control::Scraper scraper_;
   WorkloadKeeper workloads_;
   Recorder recorder_;
+  Catalogs catalogs_;
+  TableKeeper tables_;
   control::IndexMetrics index_metrics_;
   IndexReconciler indices_;
   CaptureReconciler captures_;

@@ -130,7 +130,9 @@ void Store::put_index(const json& object, std::string_view text) {
     edited = known == indices_.end() || is_edit(known->second->meta, declared->meta);
     set_index(key, declared);
   }
-  if (edited) edited_now(to_string(key));
+  if (!edited) return;
+  edited_now(to_string(key));
+  table_changed(key.namespace_, declared->owner);
 }
 
 void Store::set_index(const kube::ObjectKey& key, std::shared_ptr<const DeclaredIndex> declared) {
@@ -166,7 +168,9 @@ void Store::put_binding(const json& object, std::string_view text) {
     place = declared;
   }
   if (!former.empty()) edited_now(key.namespace_ + "/" + former);
-  if (edited) edited_now(key.namespace_ + "/" + declared->index);
+  if (!edited) return;
+  edited_now(key.namespace_ + "/" + declared->index);
+  table_changed(key.namespace_, declared->owner);
 }
 
 void Store::unbind(const kube::ObjectKey& index, const std::string& binding) {
@@ -274,6 +278,10 @@ std::map<std::string, Meta> Store::captures(const std::string& namespace_) const
   return all;
 }
 
+void Store::table_changed(const std::string& namespace_, const std::string& owner) {
+  if (!owner.empty()) listener_(namespace_ + "/" + owner, Cause::kWorld);
+}
+
 void Store::edited_now(const plan::ObjectKey& index) {
   {
     const std::lock_guard lock(mutex_);
@@ -300,16 +308,21 @@ void Store::changed(const plan::ObjectKey& owner, const std::string& namespace_)
 void Store::remove(const kube::ResourceType& type, const kube::ObjectKey& key) {
   std::vector<plan::ObjectKey> concerned;
   plan::ObjectKey owner;
+  std::string database;
   const bool declared = type == search_index_type() || type == source_binding_type();
   {
     const std::lock_guard lock(mutex_);
     if (type == search_index_type()) {
+      if (const auto known = indices_.find(key); known != indices_.end()) {
+        database = known->second->owner;
+      }
       set_index(key, nullptr);
       edited_.erase(to_string(key));
       concerned.push_back(to_string(key));
     } else if (type == source_binding_type()) {
       if (const auto binding = bindings_.extract(key)) {
         const kube::ObjectKey index{key.namespace_, binding.mapped()->index};
+        database = binding.mapped()->owner;
         unbind(index, key.name);
         concerned.push_back(to_string(index));
       }
@@ -331,6 +344,7 @@ void Store::remove(const kube::ResourceType& type, const kube::ObjectKey& key) {
   }
   if (!declared) changed(owner, key.namespace_);
   for (const auto& index : concerned) edited_now(index);
+  table_changed(key.namespace_, database);
 }
 
 void Store::forget_namespace(const std::string& namespace_) {
@@ -367,6 +381,24 @@ std::vector<plan::ObjectKey> Store::indices() const {
   std::vector<plan::ObjectKey> keys;
   for (const auto& [key, one] : indices_) keys.push_back(to_string(key));
   return keys;
+}
+
+std::vector<std::shared_ptr<const DeclaredIndex>> Store::all_indices() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<const DeclaredIndex>> all;
+  for (const auto& [key, one] : indices_) all.push_back(one);
+  return all;
+}
+
+std::vector<std::shared_ptr<const DeclaredBinding>> Store::all_bindings(
+    const std::string& namespace_) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<const DeclaredBinding>> all;
+  for (auto one = bindings_.lower_bound({namespace_, ""});
+       one != bindings_.end() && one->first.namespace_ == namespace_; ++one) {
+    all.push_back(one->second);
+  }
+  return all;
 }
 
 std::shared_ptr<const DeclaredIndex> Store::index(const plan::ObjectKey& key) const {

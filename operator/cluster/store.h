@@ -31,7 +31,8 @@ class Store {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Called on the thread that brings the change, for the index concerned. It may only enqueue.
+  // Called on the thread that brings the change, for the index concerned, and of a table for its
+  // database's. It may only enqueue.
   using Listener = std::function<void(const plan::ObjectKey& index, Cause cause)>;
   // A capture's objects have changed, in this namespace.
   using CaptureListener = std::function<void(const std::string& namespace_)>;
@@ -59,6 +60,10 @@ class Store {
 
   // All SearchIndexes, in order of key.
   std::vector<plan::ObjectKey> indices() const;
+  std::vector<std::shared_ptr<const DeclaredIndex>> all_indices() const;
+  // All SourceBindings of the namespace, in order of name.
+  std::vector<std::shared_ptr<const DeclaredBinding>> all_bindings(
+      const std::string& namespace_) const;
   // Null: there is none.
   std::shared_ptr<const DeclaredIndex> index(const plan::ObjectKey& key) const;
   // Those that refer to it, in order of name.
@@ -104,6 +109,8 @@ class Store {
   // With the mutex held. null: it is there no more.
   void set_index(const kube::ObjectKey& key, std::shared_ptr<const DeclaredIndex> declared);
   void edited_now(const plan::ObjectKey& index);
+  // One of its tables' objects has changed. owner: empty: it is no table's.
+  void table_changed(const std::string& namespace_, const std::string& owner);
   void changed(const plan::ObjectKey& owner, const std::string& namespace_);
 
   const Listener listener_;

@@ -54,6 +54,27 @@ TEST_F(StoreTest, TellsOfEditsNotOfItsOwnStatus) {
   EXPECT_THAT(told(), ElementsAre("qa/runs edit"));
 }
 
+TEST_F(StoreTest, TellsADatabaseOfItsTables) {
+  const auto owned = [](std::string object) {
+    const std::string name = R"("namespace":"qa")";
+    return object.replace(object.find(name), name.size(),
+                          name + R"(,"labels":{"searchsync.io/database":"shop"},"ownerReferences":)"
+                                 R"([{"kind":"SearchIndex","name":"shop","uid":"s"}])");
+  };
+  store_.put(search_index_type(), owned(index(1, 1)));
+  EXPECT_THAT(told(), ElementsAre("qa/runs edit", "qa/shop world"));
+  EXPECT_EQ(store_.index("qa/runs")->owner, "shop");
+  EXPECT_EQ(store_.index("qa/runs")->database, "shop");
+  store_.put(source_binding_type(), owned(binding(1, "runs")));
+  EXPECT_THAT(told(), ElementsAre("qa/runs edit", "qa/shop world"));
+  store_.put(search_index_type(), owned(index(2, 1, R"({"phase":"Serving"})")));
+  EXPECT_THAT(told(), IsEmpty()) << "of a status it is told by who writes it";
+  const kube::Change removed{
+      .kind = kube::Change::Kind::kRemoved, .key = {"qa", "run"}, .uid = "b"};
+  store_.sink(source_binding_type()).apply(std::span(&removed, 1));
+  EXPECT_THAT(told(), ElementsAre("qa/runs edit", "qa/shop world"));
+}
+
 TEST_F(StoreTest, NeverGoesBackBehindWhatWasWritten) {
   store_.put(search_index_type(), index(10, 1, R"({"phase":"Serving"})"));
   store_.put(search_index_type(), index(9, 1, R"({"phase":"Pending"})"));

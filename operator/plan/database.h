@@ -9,9 +9,6 @@
 
 namespace searchsync::plan {
 
-// What the plans of all other indices say, by key.
-using TablePlans = std::map<ObjectKey, const IndexPlan*>;
-
 // The one query service of all its tables, and how they stand together. A table without a plan, or
 // whose plan holds and does not say what is served, cannot be looked at now: until it can the
 // service that runs stays as it is.

@@ -84,7 +84,14 @@ class Expander {
     for (const auto name : {derived_name, hashed_name}) {
       object = name(index_.metadata.name, kept.table, kObjectNameMax);
       alias = name(index_.spec.index_name, kept.table, kIndexNameMax);
-      if (!taken_.contains(object) && !taken_.contains(alias)) return names_.insert(object).second;
+      if (taken_.contains(object) || taken_.contains(alias)) continue;
+      if (name == hashed_name) {
+        out_.remarks.push_back(
+            fmt::format("other resources have the names of table {}: it is kept "
+                        "as {}",
+                        to_string(kept.table), object));
+      }
+      return names_.insert(object).second;
     }
     return false;
   }

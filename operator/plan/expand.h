@@ -30,7 +30,7 @@ struct RefusedTable {
 struct Expansion {
   std::vector<KeptTable> kept;        // in order of table
   std::vector<RefusedTable> refused;  // in order of table
-  std::vector<std::string> remarks;   // names in the resources that no table has
+  std::vector<std::string> remarks;   // for people: names that no table has, or that others have
   friend bool operator==(const Expansion&, const Expansion&) = default;
 };
 

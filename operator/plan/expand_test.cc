@@ -109,6 +109,10 @@ TEST(Expand, GivesWayToNamesThatAreTaken) {
     }
     EXPECT_EQ(all.kept[1].index.metadata.name, "object-users");
     EXPECT_EQ(all.kept[1].index.spec.index_name, "alias-users");
+    EXPECT_EQ(all.remarks, std::vector<std::string>{
+                               "other resources have the names of table public.orders: it is kept "
+                               "as " +
+                               all.kept[0].index.metadata.name});
   }
 }
 

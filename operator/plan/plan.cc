@@ -120,9 +120,9 @@ std::set<std::string> declared_captures(const Observed& observed) {
   return names;
 }
 
-const model::SearchIndex* find_database(const Observed& observed, const ObjectKey& key) {
+bool is_database(const Observed& observed, const ObjectKey& key) {
   const auto* index = find_declared(observed, key);
-  return index != nullptr && index->spec.tables ? index : nullptr;
+  return index != nullptr && index->spec.tables;
 }
 
 // How often it has to be looked at again, and that nothing else runs of it.
@@ -158,13 +158,13 @@ void report_conflicts(const CapturePlan& captures, std::vector<BindingStatus>& b
 }  // namespace
 
 IndexPlan plan_index(const Observed& observed, const ObjectKey& key, const Policy& policy,
-                     TimePoint now) {
+                     TimePoint now, const TablePlans& tables) {
   static const ObservedIndex kNothing;
   const auto found = observed.indices.find(key);
   const auto& seen = found == observed.indices.end() ? kNothing : found->second;
   const auto* index = find_declared(observed, key);
   auto plan = index == nullptr     ? plan_departed(observed, key, seen)
-              : index->spec.tables ? plan_database(observed, *index, {})
+              : index->spec.tables ? plan_database(observed, *index, tables)
                                    : plan_declared(observed, *index, seen, policy, now);
   finish(observed, key, policy, plan);
   return plan;
@@ -216,15 +216,12 @@ Plan plan(const Observed& observed, const Policy& policy, TimePoint now) {
   std::map<ObjectKey, IndexPlan> indices;
   TablePlans tables;
   for (const auto& key : keys) {
-    if (find_database(observed, key) != nullptr) continue;
+    if (is_database(observed, key)) continue;
     tables[key] = &indices.emplace(key, plan_index(observed, key, policy, now)).first->second;
   }
   for (const auto& key : keys) {
-    if (const auto* database = find_database(observed, key)) {
-      auto of_all = plan_database(observed, *database, tables);
-      finish(observed, key, policy, of_all);
-      add(std::move(of_all), plan, readers, hold);
-    }
+    if (!is_database(observed, key)) continue;
+    add(plan_index(observed, key, policy, now, tables), plan, readers, hold);
   }
   for (const auto& key : keys) {
     if (const auto found = indices.find(key); found != indices.end()) {

@@ -51,12 +51,15 @@ struct IndexPlan {
   std::chrono::milliseconds look_again{0};
 };
 
+// What the plans of other indices say, by key.
+using TablePlans = std::map<ObjectKey, const IndexPlan*>;
+
 // One index of the observation: declared there, or only remembered by its notes. Of the observation
 // it reads the index, those its relations lead to, its bindings and workloads, and the workloads
 // and secrets that these need. Total and deterministic: the same arguments give the same plan, and
-// a converged world no steps.
+// a converged world no steps. tables: see plan_database(); of an index without `tables` not read.
 IndexPlan plan_index(const Observed& observed, const ObjectKey& key, const Policy& policy,
-                     TimePoint now);
+                     TimePoint now, const TablePlans& tables = {});
 
 // Of all captures in a namespace, or folder.
 struct CapturePlan {

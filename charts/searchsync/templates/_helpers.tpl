@@ -54,13 +54,11 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 
 {{/* What the operator may do in the namespaces it works in: docs/security.md has each reason. */}}
 {{- define "searchsync.rules" -}}
+# What is declared. It makes and deletes the two of each table of a database, and sets the finalizer of
+# those with deletionPolicy: Delete.
 - apiGroups: [searchsync.io]
   resources: [searchindices, sourcebindings]
-  verbs: [list, watch]
-# The finalizer of those with deletionPolicy: Delete.
-- apiGroups: [searchsync.io]
-  resources: [searchindices]
-  verbs: [patch]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [searchsync.io]
   resources: [searchindices/status, sourcebindings/status]
   verbs: [patch]
