@@ -128,6 +128,11 @@ class DatabasePlanner {
       parts.push_back("the database cannot be read, and what it had last is kept: " +
                       *seen_->fault);
     }
+    const auto itself = observed_.indices.find(key_);
+    if (itself != observed_.indices.end() && itself->second.failure) {
+      const auto& [step, error] = *itself->second.failure;
+      parts.push_back(fmt::format("could not {}: {}", step, error.message));
+    }
     if (!unseen_.empty()) {
       parts.push_back(fmt::format("not known now: {}: {}", some(unseen_, ", "), unseen_because_));
     }

@@ -135,7 +135,9 @@ TEST_F(Database, NothingIsStoppedWhileTheEngineIsAway) {
   model::SearchIndex child = index_;
   child.metadata.name = child.spec.index_name = "shop-orders";
   child.spec.tables.reset();
+  child.spec.mappings.text = R"({"properties":{"id":{"type":"long"}}})";
   model::SourceBinding binding = observed_.resources.bindings.at(0);
+  binding.spec.key = {"id"};
   binding.metadata.name = binding.spec.index_ref = "shop-orders";
   std::get<model::PostgresSource>(binding.spec.source).tables.reset();
   std::get<model::PostgresSource>(binding.spec.source).table = "public.orders";
@@ -174,6 +176,13 @@ TEST_F(Database, ATableThatCannotBeLookedAtStaysInTheService) {
   // Where nobody answers, few are better than none.
   observed_.workloads.clear();
   ASSERT_EQ(plan().steps.size(), 1u);
+}
+
+TEST_F(Database, SaysWhatCouldNotBeDone) {
+  add("orders", Phase::kServing);
+  observed_.indices[kKey].failure =
+      Failure{"run query-shop", {ErrorCode::kPermission, "forbidden"}};
+  EXPECT_EQ(plan().status.message, "could not run query-shop: forbidden");
 }
 
 TEST_F(Database, AnAlteredTableHasItsCaptureLookAnew) {
