@@ -207,8 +207,10 @@ std::string correction(const Manifest& manifest, std::string_view live) {
   const json wanted = json::parse(manifest.json, nullptr, false);
   const json object = json::parse(live, nullptr, false);
   if (!wanted.is_object() || !object.is_object() || !object.contains("spec")) return "";
-  const json spec = merge_patch(object.at("spec"), wanted.at("spec"));
-  return spec.empty() ? "" : json({{"spec", spec}}).dump();
+  json patch = {{"spec", merge_patch(object.at("spec"), wanted.at("spec"))}};
+  if (patch.at("spec").empty()) return "";
+  patch["metadata"]["resourceVersion"] = object.at("metadata").at("resourceVersion");
+  return patch.dump();
 }
 
 }  // namespace searchsync::cluster

@@ -66,7 +66,8 @@ TableChanges table_changes(const plan::Expansion& expansion, const TableObjects&
 bool is_as_applied(const Manifest& manifest, std::string_view live);
 
 // The merge patch (RFC 7396) that makes the object's spec that of its manifest, where applying it
-// leaves what somebody else has put there. Empty: there is nothing to change.
+// leaves what somebody else has put there: of this very version. live: as the API server gives it.
+// Empty: there is nothing to change.
 std::string correction(const Manifest& manifest, std::string_view live);
 
 }  // namespace searchsync::cluster
