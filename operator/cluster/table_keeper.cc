@@ -46,11 +46,10 @@ TableKeeper::Outcome TableKeeper::carry_out(const TableChanges& changes, const M
 kube::ApiResult<void> TableKeeper::apply(const TableChanges::Apply& change, const Meta& database) {
   const auto& [type, key, text] = change.manifest;
   const bool is_new = change.uid.empty();
-  // What somebody has made under that name since then is a conflict.
+  // What somebody has made under that name since then stays theirs: an apply would join the two.
   auto object =
-      client_.apply(type, key, text,
-                    {.field_manager = std::string(kFieldManager),
-                     .ownership = is_new ? kube::Ownership::kKeep : kube::Ownership::kForce});
+      is_new ? client_.create(type, key.namespace_, text)
+             : client_.apply(type, key, text, {.field_manager = std::string(kFieldManager)});
   if (object && !is_as_applied(change.manifest, *object)) {
     object = client_.merge_patch(type, key, correction(change.manifest, *object));
   }

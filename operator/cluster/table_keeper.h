@@ -11,8 +11,8 @@
 
 namespace searchsync::cluster {
 
-// Makes the objects of a database's tables, and deletes them. Thread-safe, but not for one database
-// at a time.
+// Makes the objects of a database's tables, and deletes them. Thread-safe; of one database only one
+// call at a time.
 class TableKeeper {
  public:
   // The references must outlive this.

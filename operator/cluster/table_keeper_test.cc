@@ -118,10 +118,8 @@ TEST_F(TableKeeperTest, PutsBackWhatPeopleChangeAndTakesAwayWhatTheyAdd) {
 }
 
 TEST_F(TableKeeperTest, WhatSomebodyHasJustMadeIsNotTakenOver) {
-  auto theirs = shop_;
-  theirs.metadata.name = "shop-orders";
-  theirs.spec.index_name = "theirs";
-  theirs.spec.tables.reset();
+  // The same in all that is declared: an apply would find no conflict.
+  const auto theirs = plan::expand(shop_, binding_, catalog_, {}).kept.at(0).index;
   server_.put(search_index_type(), key("shop-orders"), model::to_json(theirs));
   const auto before = get(search_index_type(), "shop-orders");
   const auto outcome = carry_out();
