@@ -110,6 +110,13 @@ IndexReconciler::Round IndexReconciler::do_nothing(Case& index, plan::Phase phas
   Round round{.hold = plan::Hold::kYes, .look_again = policy_.look_again_idle};
   round.failed = !write_status(index, status, {});
   round.failed = !report_unplanned(index, phase, faults) || round.failed;
+  // Of a table: its database must not take it for what it was before.
+  if (phase == plan::Phase::kStalled) {
+    plan::IndexPlan nothing;
+    nothing.hold = plan::Hold::kYes;
+    nothing.status = std::move(status);
+    round.database = remember(index, std::move(nothing));
+  }
   return round;
 }
 
