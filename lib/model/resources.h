@@ -231,7 +231,15 @@ struct PartitioningSpec {
   friend bool operator==(const PartitioningSpec&, const PartitioningSpec&) = default;
 };
 
+// Its special members are compiled once, in resources.cc: it is large, and copied in many places.
 struct SearchIndexSpec {
+  SearchIndexSpec();
+  SearchIndexSpec(const SearchIndexSpec& other);
+  SearchIndexSpec(SearchIndexSpec&& other) noexcept;
+  SearchIndexSpec& operator=(const SearchIndexSpec& other);
+  SearchIndexSpec& operator=(SearchIndexSpec&& other) noexcept;
+  ~SearchIndexSpec();
+
   ElasticsearchSpec elasticsearch;
   KafkaSpec kafka;
   std::string index_name;  // also the alias that readers use; immutable
@@ -251,7 +259,7 @@ struct SearchIndexSpec {
   Drift drift = Drift::kCorrect;
   Adoption adoption = Adoption::kRefuse;
   bool suspend = false;
-  friend bool operator==(const SearchIndexSpec&, const SearchIndexSpec&) = default;
+  friend bool operator==(const SearchIndexSpec& a, const SearchIndexSpec& b);
 };
 
 // metadata, as far as it concerns us.
@@ -426,7 +434,15 @@ struct ErrorsSpec {
   friend bool operator==(const ErrorsSpec&, const ErrorsSpec&) = default;
 };
 
+// Its special members, too, are compiled once.
 struct SourceBindingSpec {
+  SourceBindingSpec();
+  SourceBindingSpec(const SourceBindingSpec& other);
+  SourceBindingSpec(SourceBindingSpec&& other) noexcept;
+  SourceBindingSpec& operator=(const SourceBindingSpec& other);
+  SourceBindingSpec& operator=(SourceBindingSpec&& other) noexcept;
+  ~SourceBindingSpec();
+
   std::string index_ref;  // the SearchIndex, by name
   Source source;
   std::optional<AggregateSpec> aggregate;
@@ -434,7 +450,7 @@ struct SourceBindingSpec {
   Relation relation;
   std::vector<FieldMapping> fields;
   ErrorsSpec errors;
-  friend bool operator==(const SourceBindingSpec&, const SourceBindingSpec&) = default;
+  friend bool operator==(const SourceBindingSpec& a, const SourceBindingSpec& b);
 };
 
 struct SourceBinding {
