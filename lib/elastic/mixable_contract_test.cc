@@ -37,7 +37,9 @@ class MixableContract : public EngineContract {
     newer_ = make("b", kNow, R"({"index":{"sort.field":"at","codec":"best_compression"}})");
   }
   void TearDown() override {
-    if (admin_) ASSERT_TRUE(admin_->delete_indices({older_, newer_}));
+    if (admin_) {
+      ASSERT_TRUE(admin_->delete_indices({older_, newer_}));
+    }
   }
 
   model::SearchIndex declared(const char* mappings, const char* settings) const {
