@@ -41,6 +41,6 @@ if ((EUID != 0)); then
   as_root=(sudo)
 fi
 echo "Installing ${missing[*]}"
-"${as_root[@]}" apt-get update -q
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+"${as_root[@]}" apt-get -o Acquire::Retries=3 update -q
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 install -q -y --no-install-recommends \
   "${missing[@]}"

@@ -139,7 +139,10 @@ class BadInputTest(unittest.TestCase):
         self._wait_note(name, {"id": name, "title": name, "size": None, "author": "Grace"})
 
     def _readiness(self, role: str) -> tuple[int, str]:
-        return text_of(self.product.children(role)[0].address, "/readyz")
+        children = self.product.children(role)
+        if not children:
+            raise KeyError(role)  # not yet
+        return text_of(children[0].address, "/readyz")
 
     def _write_note(self, key: str, **columns: Any) -> None:
         row = {"id": key, **columns}

@@ -10,7 +10,7 @@ from pathlib import Path
 from e2e.servers import Cluster, Stack
 
 _BUILD = Path(__file__).parents[1] / "build" / "dev"
-_SECONDS = 300
+_SECONDS = 900
 
 
 class ContractTest(unittest.TestCase):

@@ -87,6 +87,7 @@ class Api:
             {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"})
         response = self._connection.getresponse()
         answer = json.loads(response.read())
+        self._connection.close()  # or the server does, of one that is idle for long
         if response.status < 300:
             self.kept = answer
             return {}

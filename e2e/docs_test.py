@@ -71,7 +71,10 @@ class FirstIndexTest(unittest.TestCase):
     def _ask(self, product: SearchSync, command: str) -> list[int]:
         """What a curl command of the page asks; the ids of the answer, in order."""
         path, body = re.fullmatch(r"curl localhost:8080(\S+) -d '(.*)'", command).groups()
-        connection = Connection(product.children("query")[0].address)
+        children = product.children("query")
+        if not children:
+            raise KeyError("query")  # not yet
+        connection = Connection(children[0].address)
         try:
             status, answer = connection.request("POST", path, body.encode())
         finally:

@@ -198,7 +198,7 @@ class ClusterTest(unittest.TestCase):
         return status(self.cluster, "default", self.name)
 
     def _condition(self, type_: str) -> dict[str, Any]:
-        return next(one for one in self._status()["conditions"] if one["type"] == type_)
+        return {one["type"]: one for one in self._status()["conditions"]}[type_]
 
     def _wait_drifted(self, value: str, reason: str, says: str) -> None:
         def holds() -> bool:

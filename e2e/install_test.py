@@ -263,6 +263,10 @@ class InstallTest(unittest.TestCase):
         self._wait_for("another generation", lambda: self._served(first))
 
         self._whole_database(stack)
+        self._wait_for("end of the former worker", lambda: len(self.cluster.get(
+            "pods", "--namespace=letters",
+            "--selector=searchsync.io/index=letters,searchsync.io/role=worker")["items"]) == 1)
+
         self._commands_of_the_docs()
         self.cluster.kubectl("delete", "searchindices,sourcebindings", "--all",
                              "--namespace=letters", "--timeout=180s")

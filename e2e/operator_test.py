@@ -366,9 +366,10 @@ class MadeTest(unittest.TestCase):
         self.assertEqual(["default/away"], list(self._indices("away").values()))
 
         self._patch("away", {"elasticsearch": {"urls": [self.stack.search.url]}})
-        self.cluster.kubectl("wait", "--for=delete", "searchindex/away", "--timeout=60s")
+        self.cluster.kubectl("wait", "--for=delete", "searchindex/away", "--timeout=180s")
         self.assertEqual({}, self._indices("away"))
-        self.assertEqual([], [one for one in self.stack.kafka.topics() if ".away." in one])
+        self.operator.wait("end of its topics", lambda: not [
+            one for one in self.stack.kafka.topics() if ".away." in one], _SECONDS)
         self.cluster.kubectl("delete", "sourcebinding", "away-root")
 
     def _patch(self, name: str, spec: dict[str, Any]) -> None:

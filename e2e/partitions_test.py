@@ -408,7 +408,7 @@ class PartitionsTest(unittest.TestCase):
         done = subprocess.run(["bash", "-e", "-c", script], env=environment, text=True,
                               capture_output=True, timeout=60, check=False)
         if done.returncode != 0:
-            raise AssertionError(done.stderr)
+            raise ConnectionError(done.stderr)  # not yet: it may answer 504 where all is slow
         answers = list(json_values(done.stdout))
         return bool(answers) and all(_holds(expected, answer) for answer in answers)
 

@@ -32,7 +32,6 @@ _HARDER = {
         "workers: {partitions: 4, replicas: 1, sessionTimeout: 6s}",
     # Who races for a slot does it in the database.
     "connections: 8 ": f"connections: {_RACERS}",
-    "timeout: 5s ": "timeout: 2s ",
     # Functions that no example needs.
     "        - name: remove_widget\n": """\
         - {name: rows, function: widgets.test_rows, returns: Many,

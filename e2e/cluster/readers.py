@@ -50,7 +50,7 @@ class Readers:
             query = Query(self._address, self._index)
             try:
                 fault = ask(query)
-            except (OSError, ServersError, KeyError) as error:
+            except (OSError, ServersError, KeyError, ValueError) as error:
                 fault = repr(error)
             finally:
                 query.close()

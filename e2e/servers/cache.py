@@ -19,10 +19,12 @@ from .errors import ServersError
 from .process import execute
 
 _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
+# What programs say that download, in lower case.
 _NETWORK_ERRORS = (
-    "Could not transfer artifact", "Connection reset", "Connection timed out", "Read timed out",
-    "Connect timed out", "Temporary failure in name resolution", "UnknownHostException",
-    "Connection refused", "502 Bad Gateway", "503 Service Unavailable", "Premature end",
+    "could not transfer artifact", "connection reset", "connection timed out", "read timed out",
+    "connect timed out", "temporary failure in name resolution", "unknownhostexception",
+    "connection refused", "502 bad gateway", "503 service unavailable", "premature end",
+    "i/o timeout", "tls handshake timeout", "unexpected eof",
 )
 
 
@@ -118,20 +120,25 @@ def _repository() -> Path:
 
 
 def _maven(scratch: Path, *arguments: str) -> None:
-    """Runs Maven; once more if the network, and nothing else, failed it."""
     if shutil.which("mvn") is None:
         raise ServersError("mvn is not installed: run `make packages`")
-    command = ["mvn", "-q", "-B", f"-Dmaven.repo.local={_repository()}", *arguments]
+    run_downloader(["mvn", "-q", "-B", f"-Dmaven.repo.local={_repository()}", *arguments], scratch,
+                   "check that Maven Central can be reached, and proxies in ~/.m2/settings.xml")
+
+
+def run_downloader(command: list[str], folder: Path, advice: str) -> None:
+    """Runs it there; once more if the network, and nothing else, failed it. advice: what to do
+    about the network."""
     for last_try in (False, True):
-        code, output = execute(command, cwd=scratch)
+        code, output = execute(command, cwd=folder)
         if code == 0:
             return
-        network = any(error in output for error in _NETWORK_ERRORS)
+        network = any(error in output.lower() for error in _NETWORK_ERRORS)
         if last_try or not network:
-            advice = ("the network failed it twice: check that Maven Central can be reached, and "
-                      "proxies in ~/.m2/settings.xml" if network else "see its words above")
-            raise ServersError(f"{output}\n{' '.join(command)}\nfailed: {advice}")
-        print("Maven: the network failed it, trying once more", file=sys.stderr, flush=True)
+            reason = f"the network failed it twice: {advice}" if network else "see its words above"
+            raise ServersError(f"{output}\n{' '.join(command)}\nin {folder} failed: {reason}")
+        print(f"the network failed it, trying once more: {' '.join(command)}", file=sys.stderr,
+              flush=True)
 
 
 def _pom(name: str, coordinates: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from . import Cluster, ServersError, Stack, images, proctree, wait_until
+from . import Cluster, ServersError, Stack, artefacts, cache, images, proctree, wait_until
 from .cluster import STORAGE_CLASS
 from .machine import Machine
 from .node import NODE_ADDRESS
@@ -309,6 +309,11 @@ with Cluster(Path(sys.argv[1])) as cluster:
     Path(sys.argv[1], "ready").touch()
     signal.pause()
 """
+
+    @classmethod
+    def setUpClass(cls):
+        for program in (artefacts.KUBERNETES, artefacts.COREDNS):
+            cache.get(program, print)  # whoever is the first builds them, which takes long
 
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory(dir="/tmp")))

@@ -124,6 +124,8 @@ class ControllerManager(Program):
             "root-ca-file": authority.certificate,
             "cluster-signing-cert-file": authority.certificate,
             "cluster-signing-key-file": authority.key,
+            # While the API server was away the node could not say that it is well.
+            "node-monitor-grace-period": "600s",
         })
 
     def _ready(self) -> bool:

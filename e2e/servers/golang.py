@@ -117,11 +117,8 @@ def environment(go: Path) -> dict[str, str]:
 def _go(go: Path, arguments: list[str], folder: Path) -> None:
     """At low priority: minutes of all cores, which others need too."""
     settings = [f"{key}={value}" for key, value in environment(go).items()]
-    command = ["nice", "env", "-u", "GOROOT", *settings, str(go), *arguments]
-    code, output = execute(command, cwd=folder)
-    if code != 0:
-        raise ServersError(f"{output}\n{' '.join(command)}\nin {folder} failed: see its words "
-                           "above; modules come from $GOPROXY, or the public proxy without it")
+    cache.run_downloader(["env", "-u", "GOROOT", *settings, "nice", str(go), *arguments], folder,
+                         "modules come from $GOPROXY, or the public proxy without it")
 
 
 def _version(go: Path) -> tuple[int, ...]:

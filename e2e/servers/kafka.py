@@ -50,6 +50,11 @@ class Kafka(Server):
                    lambda: f"no broker takes topic {name}")
         wait_until(lambda: self._led(name), 60, lambda: f"topic {name} has no leaders")
 
+    def restart(self) -> None:
+        super().restart()
+        wait_until(lambda: all(map(self._led, self.topics())), 60,
+                   lambda: "the broker does not lead all topics")
+
     def delete_topic(self, name: str) -> None:
         """Returns when the broker knows it no more."""
         self._wire.delete_topic(name)

@@ -121,7 +121,7 @@ TEST_F(LogWriterTest, NothingIsNothing) {
 TEST_F(LogWriterTest, PastItsBoundItTakesNothing) {
   start({.silence_max = milliseconds(60'000), .bytes_max = 1000});
   ASSERT_EQ(write("k", "warm"), Outcome::kAcknowledged);
-  kafka_.set_round_trip(1, milliseconds(2'000));
+  kafka_.set_round_trip(1, milliseconds(5'000));
   auto first = std::async(std::launch::async, [&] { return write("k", std::string(900, 'x')); });
   wait_in_flight(1);
   EXPECT_EQ(write("k", std::string(200, 'y')), Outcome::kFull);
@@ -132,7 +132,7 @@ TEST_F(LogWriterTest, PastItsBoundItTakesNothing) {
 }
 
 TEST_F(LogWriterTest, WhileKafkaIsSilentOthersNeedNotWait) {
-  start({.deadline = milliseconds(5'000), .silence_max = milliseconds(200)});
+  start({.deadline = milliseconds(10'000), .silence_max = milliseconds(200)});
   ASSERT_EQ(write("k", "before"), Outcome::kAcknowledged);
   kafka_.stop_broker(1);
   auto first = std::async(std::launch::async, [&] {

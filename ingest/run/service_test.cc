@@ -197,7 +197,7 @@ TEST_F(ServiceTest, WithoutItsTokensItDoesNotBegin) {
 }
 
 TEST_F(ServiceTest, WhileKafkaIsAwayOneIsToldToComeBack) {
-  start({.deadline = milliseconds(3'000), .silence_max = milliseconds(100)});
+  start({.deadline = milliseconds(10'000), .silence_max = milliseconds(100)});
   ASSERT_EQ(send("/events", R"({"domain":"a"})").status, 202);
   kafka_.stop_broker(1);
   const auto lost = send("/events", R"([{"domain":"a","id":"1"},{"domain":"b","id":"2"}])");

@@ -137,7 +137,7 @@ TEST_F(ServerLimitsTest, ABodyInGzipIsTakenWholeOrNotAtAll) {
 
 // One byte now and then is always within the time from one byte to the next.
 TEST_F(ServerLimitsTest, ARequestHasToCome) {
-  start({.threads = 1, .request_timeout = seconds(1)});
+  start({.threads = 1, .request_timeout = seconds(5)});
   Raw slow(server_->address());
   ASSERT_TRUE(slow.send("POST /echo HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n"));
   const auto deadline = steady_clock::now() + seconds(60);

@@ -6,9 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <thread>
+#include <vector>
 
 namespace searchsync::http {
 namespace {
@@ -194,12 +196,14 @@ TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
 TEST_F(ServerTest, KeepAliveAnswersWithoutDelay) {
   start();
   ASSERT_TRUE(client_->Post("/echo", "warm", "text/plain"));
-  const auto began = steady_clock::now();
-  constexpr int kRequests = 50;
-  for (int i = 0; i < kRequests; ++i) {
+  std::vector<steady_clock::duration> took(50);
+  for (auto& one : took) {
+    const auto began = steady_clock::now();
     ASSERT_EQ(client_->Post("/echo", "x", "text/plain")->body, "x");
+    one = steady_clock::now() - began;
   }
-  EXPECT_LT(steady_clock::now() - began, kRequests * milliseconds(20));
+  std::ranges::sort(took);
+  EXPECT_LT(took[took.size() / 2], milliseconds(20));  // one may be held up by the machine
 }
 
 TEST_F(ServerTest, StopFinishesWhatRunsAndDropsWhatIsIdle) {

@@ -54,7 +54,8 @@ class FakeEngine {
 
 class ServiceTest : public testing::Test {
  protected:
-  ServiceTest() {
+  explicit ServiceTest(std::chrono::milliseconds timeout = std::chrono::seconds(10))
+      : timeout_(timeout) {
     service_.add_routes(server_);
     exporter_.add_routes(server_);
     screener_paths_.add_routes(server_);
@@ -69,6 +70,7 @@ class ServiceTest : public testing::Test {
     return std::move(*response);
   }
 
+  const std::chrono::milliseconds timeout_;  // of a question
   FakeEngine engine_;
   const FieldCatalog catalog_ = FieldCatalog::create(test_mappings(), {}).value();
   metrics::Registry registry_;
@@ -76,7 +78,7 @@ class ServiceTest : public testing::Test {
       http::Client::create({.base_urls = {engine_.url()}}).value();
   Door door_{{.index = "runs",
               .rules = {.catalog = catalog_, .tiebreak = {"id"}, .page_size_max = 100},
-              .timeout = std::chrono::milliseconds(500)},
+              .timeout = timeout_},
              registry_};
   Engine to_{*to_engine_, registry_};
   const std::vector<Screener> screeners_ = read_screeners(std::vector{
@@ -90,6 +92,11 @@ class ServiceTest : public testing::Test {
   ScreenerPaths screener_paths_{screeners_, door_, service_, exporter_};
   http::Server server_{{.threads = 2}};
   std::unique_ptr<http::Client> client_;
+};
+
+class ImpatientServiceTest : public ServiceTest {
+ protected:
+  ImpatientServiceTest() : ServiceTest(std::chrono::milliseconds(500)) {}
 };
 
 TEST_F(ServiceTest, AnswersWithWhatTheEngineFound) {
@@ -127,7 +134,7 @@ TEST_F(ServiceTest, TheEnginesTroublesHaveTheirOwnStatuses) {
   }
 }
 
-TEST_F(ServiceTest, AnEngineThatDoesNotAnswerIsSlow) {
+TEST_F(ImpatientServiceTest, AnEngineThatDoesNotAnswerIsSlow) {
   engine_.hold();
   const auto response = search();
   EXPECT_EQ(response.status, 504);
@@ -140,7 +147,7 @@ TEST_F(ServiceTest, TheEngineHasLessTimeThanTheWholeAnswer) {
   EXPECT_EQ(search().status, 504);
   const auto asked = nlohmann::json::parse(engine_.asked())["timeout"].get<std::string>();
   EXPECT_TRUE(asked.ends_with("ms"));
-  EXPECT_LE(std::stoi(asked), 400);
+  EXPECT_LE(std::stoi(asked), 9'500);
   EXPECT_GT(std::stoi(asked), 0);
   const auto partial = search(R"({"allowPartial":true})");
   EXPECT_EQ(partial.status, 200);
