@@ -167,11 +167,11 @@ TEST_F(ServiceContract, TheRoleServesUntilStopped) {
   config.index.spec.mappings = mappings();
   model::SourceBinding root;
   root.metadata.name = "runs-root";
-  root.spec = {.index_ref = "runs",
-               .source = model::KafkaSource{.topic = "runs"},
-               .key = {"run"},
-               .relation = model::RootRelation{},
-               .fields = {{.from = "run", .to = "id"}}};
+  root.spec.index_ref = "runs";
+  root.spec.source = model::KafkaSource{.topic = "runs"};
+  root.spec.key = {"run"};
+  root.spec.relation = model::RootRelation{};
+  root.spec.fields = {{.from = "run", .to = "id"}};
   config.bindings = {root};
   config.generation = Generation(1);
   config.generation_index = index_;
