@@ -112,7 +112,8 @@ class Comparison {
       conflict(
           fmt::format("field {} is nested: where it is not there yet, queries of it fail", path));
     }
-    for (const auto& [name, below] : properties_of(field).items()) {
+    const auto properties = properties_of(field);
+    for (const auto& [name, below] : properties.items()) {
       add(below, path + "." + name, strict);
     }
   }
