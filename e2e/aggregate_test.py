@@ -28,7 +28,7 @@ from e2e.servers import ServersError, Stack
 _RESOURCES = Path(__file__).parent / "aggregate"
 _PAGE = Path(__file__).parents[1] / "docs" / "aggregates.md"
 _PARTITIONS = 4
-_SECONDS = 180
+_SECONDS = 600
 _SENDERS = 2
 _BATCH = 60
 _GETS = 200

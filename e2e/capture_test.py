@@ -108,8 +108,11 @@ class Capture:
             return 0, ""
 
     def metric(self, name: str) -> float:
-        """The sum of a metric over its labels."""
-        lines = self.get("/metrics")[1].splitlines()
+        """The sum of a metric over its labels. Errors: ConnectionError, it does not say."""
+        status, text = self.get("/metrics")
+        if status != 200:
+            raise ConnectionError(f"/metrics: {status}")
+        lines = text.splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines
                    if line.startswith((name + " ", name + "{")))
 
@@ -224,7 +227,12 @@ class CaptureTest(unittest.TestCase):
     def wait(self, capture: Capture, condition, seconds: float = 180) -> None:
         def failure() -> str:
             return f"{capture.get('/readyz')[1]}\n{capture.log.read_text(encoding='utf-8')}"
-        wait_until(condition, seconds, failure)
+        def holds() -> bool:
+            try:
+                return condition()
+            except ConnectionError:
+                return False
+        wait_until(holds, seconds, failure)
 
     def test_every_type_has_its_form_in_snapshot_and_stream(self) -> None:
         postgres = self.stack.postgres

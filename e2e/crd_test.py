@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e.crd_cases import API, IMMUTABLE, INDEX, REFUSED, STATUS, changed
-from e2e.servers import Cluster, ServersError
+from e2e.servers import Cluster, ServersError, wait_until
 
 _ROOT = Path(__file__).parents[1]
 _BUILD = Path(os.environ.get("BUILD", _ROOT / "build" / "dev"))
@@ -114,6 +114,8 @@ class CrdTest(unittest.TestCase):
         for plural in _PLURALS.values():
             cls.cluster.kubectl("wait", "--for=condition=Established", "--timeout=120s",
                                 f"crd/{plural}.searchsync.io")
+        wait_until(lambda: "apis/searchsync.io/v1alpha1" in cls.cluster.kubectl(
+            "get", "--raw", "/openapi/v3"), 120, lambda: "kubectl explain has no schemas")
         cls.api = cls.enterClassContext(contextlib.closing(Api(cls.cluster)))
 
     def test_the_schemas_are_structural(self):

@@ -107,9 +107,9 @@ class DatabaseTest(unittest.TestCase):
         cls.connection = cls.enterClassContext(contextlib.closing(cls.shop.connect()))
 
     def test_everything(self):
-        self._wait_kept(len(TABLES))
+        kept = self._wait_kept(len(TABLES))
         with Changes(self.shop.generator, RATE) as changes:
-            self._refused()
+            self._refused(kept)
             self._kill("capture")
             self._kill("worker", "shop-staff--desks")
             self._kill("query")
@@ -131,8 +131,7 @@ class DatabaseTest(unittest.TestCase):
 
     # What happens.
 
-    def _refused(self) -> None:
-        status = self.product.index("shop")
+    def _refused(self, status: dict[str, Any]) -> None:
         self.assertEqual({"kept": len(TABLES), "ready": len(TABLES), "refused": len(_REFUSED)},
                          status["tables"])
         for table, remedy in _REFUSED.items():
@@ -211,14 +210,20 @@ class DatabaseTest(unittest.TestCase):
 
     # What must hold.
 
-    def _wait_kept(self, count: int) -> None:
-        """Until so many tables are kept, each is served, and queries are answered."""
+    def _wait_kept(self, count: int) -> dict[str, Any]:
+        """Until so many tables are kept, each is served, and queries are answered; the status
+        that says so."""
+        status: dict[str, Any] = {}
+
         def kept() -> bool:
+            nonlocal status
             status = self.product.index("shop")
             ready = next(c for c in status["conditions"] if c["type"] == "Ready")
             return (ready["status"] == "True" and status["tables"]["kept"] == count
                     and status["tables"]["ready"] == count)
         self.product.wait(f"{count} tables, all of them served", kept, _SECONDS)
+        self.product.wait_ready("query", _SECONDS)
+        return status
 
     def _wait_equal(self, tables: dict[str, str]) -> None:
         last: list[str] = []

@@ -11,7 +11,7 @@ from e2e.harness import SearchSync, engine, write_secret
 from e2e.harness.dead_letters import dead_letters
 from e2e.servers import Connect, Stack
 
-_SECONDS = 180
+_SECONDS = 600
 _TABLE = """
 CREATE TYPE mood AS ENUM ('sad', 'happy');
 CREATE TABLE kinds (

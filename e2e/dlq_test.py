@@ -11,7 +11,7 @@ from e2e.harness.dead_letters import dead_letters, topic_of
 from e2e.servers import Stack, wait_until
 
 _RESOURCES = Path(__file__).parent / "dlq"
-_SECONDS = 180
+_SECONDS = 600
 
 
 class DlqTest(unittest.TestCase):

@@ -15,7 +15,7 @@ from e2e.harness.operator import install_definitions
 from e2e.servers import Cluster, Stack
 
 _DOCS = Path(__file__).parents[1] / "docs"
-_SECONDS = 180
+_SECONDS = 600
 
 
 def _blocks(page: str, language: str) -> list[str]:

@@ -18,7 +18,7 @@ from e2e.harness.operator import (Operator, install_definitions, root_binding, s
 from e2e.harness.product import BINARY, text_of
 from e2e.servers import Cluster, Process, Stack
 
-_SECONDS = 180
+_SECONDS = 600
 _stack: Stack
 _SETTINGS = ("index.number_of_replicas", "index.refresh_interval", "index.gc_deletes")
 _ROWS = {str(number): {"id": str(number), "text": f"letter {number}"} for number in range(30)}

@@ -25,7 +25,7 @@ from e2e.servers import Authority, Stack
 
 _RESOURCES = Path(__file__).parent / "ingest"
 _PAGE = Path(__file__).parents[1] / "docs" / "ingest.md"
-_SECONDS = 180
+_SECONDS = 600
 _TOKEN = "0123456789abcdef0123456789abcdef"
 _OTHER_TOKEN = "another-token-of-another-sender"
 _TOPIC = "searchsync.default.event.events"

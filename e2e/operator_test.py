@@ -14,7 +14,7 @@ from e2e.harness.operator import (Operator, account_kubeconfig, install_definiti
 from e2e.servers import Cluster, Stack
 
 _ACCOUNT = "searchsync-operator"
-_SECONDS = 180
+_SECONDS = 600
 
 
 def _binding(name: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from e2e.servers import Stack
 _ROOT = Path(__file__).parents[1]
 _EXAMPLE = _ROOT / "examples" / "events"
 _PAGES = (_ROOT / "docs" / "partitions.md", _EXAMPLE / "README.md")
-_SECONDS = 180
+_SECONDS = 600
 _SENDERS = 4
 _BATCHES = 25
 _BATCH = 20
@@ -45,8 +45,10 @@ def _at(**ago: float) -> str:
 
 
 def _days(hours: float) -> set[str]:
-    """The days that the last so many hours touch."""
-    return {_at(hours=hour)[:10] for hour in (*range(0, int(hours), 24), hours)}
+    """The days that the last so many hours touch. Clocks of engine and service may differ by a
+    minute, so it looks one further on each side."""
+    return {_at(hours=hour, minutes=minute)[:10] for hour, minute in (
+        (0, -1), *((hour, 0) for hour in range(0, int(hours), 24)), (hours, 1))}
 
 
 def _event(event_id: str, timestamp: str, user: str = "bob") -> dict[str, str]:
@@ -86,7 +88,7 @@ class PartitionsTest(unittest.TestCase):
         for index in ("events", "timelines"):
             cls.product.wait_served(index, _SECONDS)
         cls.product.wait("events to be taken", lambda: (
-            cls.product.binding("event")["state"] == "Running"), _SECONDS)
+            cls.product.binding("event")["message"].startswith("events are taken at")), _SECONDS)
         cls.product.wait("a query service for each", lambda: (
             len(cls.product.children("query")) == 2), _SECONDS)
         cls.product.wait_ready("query", _SECONDS)
@@ -100,7 +102,7 @@ class PartitionsTest(unittest.TestCase):
         self.sender.take("/events", [_event(f"hour-{hour}", _at(hours=hour)) for hour in hours])
         self._wait_read({f"hour-{hour}" for hour in hours})
         own = self.product.index("events")["alias"]
-        for last, least, most in ((3, 1, 2), (24, 2, 2), (36, 2, 3)):
+        for last, least, most in ((3, 1, 2), (24, 2, 3), (36, 2, 3)):
             with self.subTest(hours=last):
                 window = {"range": {"field": "timestamp", "gte": f"now-{last}h", "lte": "now"}}
                 days = _days(last)
@@ -138,7 +140,9 @@ class PartitionsTest(unittest.TestCase):
 
             def answered() -> bool:
                 status, answer = self._query("timelines", "POST", "/search", asked)
-                self.assertEqual(200, status, answer)
+                self.assertIn(status, (200, 504), answer)  # 504: on a slow machine
+                if status == 504:
+                    return False
                 found = {hit["id"] for hit in answer["hits"]}
                 # As many shards as partitions, and that of the index without documents.
                 return (found == {f"route-{user}-{day}" for day in days}
@@ -380,6 +384,7 @@ class PartitionsTest(unittest.TestCase):
                 for key, document in self._places("events", prefix, 10).items()}
 
     def test_pages_say_what_is_answered(self):
+        self.product.wait_ready("query", _SECONDS)
         host, port = self.sender.address()
         environment = {**os.environ, "EVENTS": f"http://{host}:{port}",
                        "QUERY": f"http://{self._service('events')}",

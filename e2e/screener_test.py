@@ -25,9 +25,9 @@ RATE = float(os.environ.get("RATE") or 60)
 
 _WORKERS = 3
 _CHANGES_MIN = 2000
-_LOAD_SECONDS = 600
-_RECOVER_SECONDS = 240
-_QUIET_SECONDS = 480
+_LOAD_SECONDS = 1800
+_RECOVER_SECONDS = 600
+_QUIET_SECONDS = 900
 
 
 class ScreenerTest(unittest.TestCase):

@@ -12,7 +12,7 @@ from e2e.harness.operator import Operator, install_definitions, root_binding, se
 from e2e.servers import Authority, Cluster, Stack
 
 _LETTERS = Path(__file__).parent / "install"
-_SECONDS = 180
+_SECONDS = 600
 
 
 class SlotTest(unittest.TestCase):

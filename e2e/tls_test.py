@@ -14,7 +14,7 @@ from e2e.harness.tls_front import TlsFront
 from e2e.servers import Authority, Stack
 
 _RESOURCES = Path(__file__).parent / "tls"
-_SECONDS = 180
+_SECONDS = 600
 
 
 class TlsTest(unittest.TestCase):

@@ -24,7 +24,7 @@ from e2e.servers import Stack
 
 _PAGE = Path(__file__).parents[1] / "docs" / "commands.md"
 _TRIES = int(os.environ.get("WIDGETS_TRIES") or 10_000)
-_SECONDS = 120
+_SECONDS = 600
 _RACERS = 64
 _HARDER = {
     # A worker that is killed is missed after this long.

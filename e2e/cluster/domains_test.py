@@ -27,8 +27,8 @@ _SENDERS = 2
 _BATCH = 100
 _DOMAINS = 200
 _KILLS = ("ingest", "aggregate", "worker", "aggregate", "ingest", "query", "aggregate")
-_SERVED_SECONDS = 480
-_RECOVER_SECONDS = 240
+_SERVED_SECONDS = 1800
+_RECOVER_SECONDS = 600
 
 
 @unittest.skipUnless(os.geteuid() == 0, "a cluster with a node needs root")

@@ -154,13 +154,15 @@ class SearchSync:
 
     def wait_ready(self, role: str, seconds: float = 120) -> Child:
         """The first process of a role, once all of that role say that they are ready."""
+        children: list[Child] = []
+
         def ready() -> bool:
-            children = self.children(role)
+            children[:] = self.children(role)
             return bool(children) and all(
                 child.address and text_of(child.address, "/readyz")[0] == 200
                 for child in children)
         self.wait(f"ready {role}", ready, seconds)
-        return self.children(role)[0]
+        return children[0]
 
     def wait_replaced(self, gone: Child, seconds: float = 120) -> Child:
         """Until another process runs under the name of one that was killed."""

@@ -20,7 +20,7 @@ sys.path.append(str(EXAMPLE))
 from screener import SERVICES, Generator  # noqa: E402  (the example is no package of ours)
 
 INDEX = "test-runs"
-_STILL_SECONDS = 2.0
+_STILL_SECONDS = 6.0  # a status may be older than 2 s
 
 # One row of each service that nothing else touches: table, key column, key, and the column and the
 # field of the document where a mark shows. The run comes last: it refers to the others.

@@ -3,6 +3,7 @@
 import http.client
 import json
 import ssl
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,10 @@ class Answer:
         return self.body["error"]["code"]
 
 
+# The service closes connections that are idle for longer.
+IDLE_SECONDS_MAX = 5.0
+
+
 class Sender:
     """One kept-alive connection to whoever takes the events of a binding. For one thread.
 
@@ -36,6 +41,7 @@ class Sender:
         self._tls = tls
         self._address = address
         self._connection: http.client.HTTPConnection | None = None
+        self._used = 0.0
 
     def address(self) -> tuple[str, int]:
         """Where events are taken now, as the status says. Errors: KeyError, it does not say."""
@@ -58,12 +64,15 @@ class Sender:
         if self._token is not None:
             sent["Authorization"] = f"Bearer {self._token}"
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        if time.monotonic() - self._used > IDLE_SECONDS_MAX:
+            self.close()
         try:
             if self._connection is None:
                 self._connection = self._connect()
             self._connection.request(method, path, data, sent)
             answer = self._connection.getresponse()
             text = answer.read()
+            self._used = time.monotonic()
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise ConnectionError(f"{method} {path}: {error!r}") from error

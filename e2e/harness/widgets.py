@@ -2,12 +2,14 @@
 
 import http.client
 import json
+import time
 from pathlib import Path
 from typing import Any, Mapping
 
 from e2e.servers import Stack
 
 from .resources import render, write_secret
+from .sender import IDLE_SECONDS_MAX
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "widgets"
 INDEX = "widgets"
@@ -36,15 +38,19 @@ class Client:
 
     def __init__(self, address: str):
         self._connection = http.client.HTTPConnection(address, timeout=60)
+        self._used = 0.0
 
     def request(self, method: str, path: str, body: Any = None,
                 headers: dict[str, str] | None = None) -> tuple[int, Any, Any]:
         """Status, JSON of the answer (None: empty) and its headers."""
         data = None if body is None else json.dumps(body)
+        if time.monotonic() - self._used > IDLE_SECONDS_MAX:
+            self._connection.close()  # the next request connects anew
         try:
             self._connection.request(method, path, data, headers or {})
             answer = self._connection.getresponse()
             text = answer.read()
+            self._used = time.monotonic()
         except BaseException:
             self._connection.close()
             raise
