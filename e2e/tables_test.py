@@ -15,7 +15,7 @@ from e2e.install import audit
 from e2e.servers import Cluster, Stack
 
 _ACCOUNT = "searchsync-operator"
-_SECONDS = 180
+_SECONDS = 600
 _KINDS = ("searchindices", "sourcebindings")
 _GROUP = "searchsync.io"
 

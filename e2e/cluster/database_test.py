@@ -21,8 +21,8 @@ SEED = int(os.environ.get("SEED") or random.randrange(2**32))
 _ROWS = 100
 _RATE = 10
 _PAGE = 500
-_SERVED_SECONDS = 480
-_RECOVER_SECONDS = 240
+_SERVED_SECONDS = 1800
+_RECOVER_SECONDS = 600
 _QUERY = "searchsync.io/index=shop,searchsync.io/role=query"
 
 
