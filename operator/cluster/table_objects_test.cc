@@ -63,6 +63,7 @@ class TableObjectsTest : public testing::Test {
     index.spec.index_name = alias;
     index.spec.elasticsearch.urls = {url};
     index.spec.tables.reset();
+    index.spec.mappings = {R"({"properties":{"id":{"type":"long"}}})"};
     put(search_index_type(), json::parse(model::to_json(index)), "u-" + namespace_ + name);
   }
 
