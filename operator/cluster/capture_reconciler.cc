@@ -53,6 +53,8 @@ CaptureReconciler::Needs CaptureReconciler::needs(const std::string& namespace_)
       all.hold = plan::Hold::kYes;
     }
     if (known == readings_.end()) continue;
+    const bool database = index != nullptr && index->resource && index->resource->spec.tables;
+    if (database && known->second.hold == plan::Hold::kNo) all.databases.insert(key);
     plan::Captures captures;
     for (const auto& reader : known->second.readers) {
       captures.add(reader.index, reader.bindings);
@@ -88,6 +90,7 @@ bool CaptureReconciler::run(const std::string& namespace_) {
   plan::Observed observed;
   observed.resources_known = true;
   observed.resources = std::move(needed.declared);
+  for (const auto& database : needed.databases) observed.tables[database].known = true;
   observed.workloads = parts_.workloads.observe(namespace_, "");
   for (const auto& [name, config_map] : parts_.store.captures(namespace_)) {
     observed.captures.insert(name);

@@ -39,6 +39,7 @@ class CaptureReconciler {
     plan::Hold hold = plan::Hold::kNo;              // kYes: of some index it is not known
     std::map<std::string, std::set<Owner>> owners;  // by workload: the indices that stay
     std::set<std::string> secrets;
+    std::set<plan::ObjectKey> databases;  // indices with `tables`, all of which are known
   };
   Needs needs(const std::string& namespace_);
   // Who owns what is made for an index: of a table its database's, one for all. Nothing: it goes.

@@ -4,7 +4,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
 
+#include "lib/model/validate.h"
 #include "operator/cluster/index_case.h"
 #include "operator/cluster/table_objects.h"
 #include "operator/control/folder_resources.h"
@@ -16,6 +19,17 @@ bool is_ready(const plan::IndexPlan& plan) {
   return std::ranges::any_of(plan.status.conditions, [](const auto& condition) {
     return condition.type == "Ready" && condition.status == plan::ConditionStatus::kTrue;
   });
+}
+
+// By name of the pair, why it is not to be written: what is declared does not fit the table.
+std::map<std::string, std::string> find_faults(const plan::Expansion& expansion) {
+  std::map<std::string, std::string> all;
+  for (const auto& one : expansion.kept) {
+    const model::Resources pair{.indices = {one.index}, .bindings = {one.binding}};
+    const auto faults = model::validate(pair, {});
+    if (!faults.empty()) all[one.index.metadata.name] = model::to_string(faults);
+  }
+  return all;
 }
 
 // As far as the database's service and status follow from it.
@@ -42,8 +56,9 @@ IndexReconciler::Round IndexReconciler::run_database(Case& index) {
   bool waits = false;
   // What a database has of which nothing is known stays as it is.
   if (catalog.catalog) {
-    const auto changes =
-        table_changes(expansion, objects, {index.meta().key.name, index.meta().uid});
+    const auto changes = table_changes(expansion, objects, find_faults(expansion),
+                                       {index.meta().key.name, index.meta().uid});
+    for (const auto& fault : changes.faults) expansion.remarks.push_back(fault);
     const auto outcome =
         parts_.tables.carry_out(changes, index.meta(), [&] { return parts_.may_act(namespace_); });
     if (!outcome.problem.empty())
@@ -55,7 +70,8 @@ IndexReconciler::Round IndexReconciler::run_database(Case& index) {
   const auto [plans, held] = table_plans(index.observed.tables.at(index.key));
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   const auto plan = plan::plan_index(index.observed, index.key, policy_, now, plans);
-  round.hold = plan.hold;
+  // Before its objects are as they have to be, nobody knows what nobody needs.
+  round.hold = round.failed || waits ? plan::Hold::kYes : plan.hold;
   round.look_again = waits ? policy_.look_again_busy : plan.look_again;
   round.failed = !execute(index, plan) || round.failed;
   round.failed = !write_status(index, plan.status, plan.bindings) || round.failed;
@@ -109,14 +125,22 @@ IndexReconciler::HeldPlans IndexReconciler::table_plans(const plan::ObservedTabl
       all.held.push_back(std::move(known));
       continue;
     }
-    // One that readers read already may be in the service that runs: until it has been planned
-    // nothing is known of it.
+    // One that was planned before may be in the service that runs, also if Kafka was away and its
+    // status did not say so: until it has been planned again nothing is known of it.
     const auto declared = parts_.store.index(table.index);
     const auto status = model::parse_search_index_status(
         declared == nullptr || declared->status.empty() ? "{}" : declared->status);
-    if (!status || !status->serving) all.plans[table.index] = &kNew;
+    const bool is_new = status && !status->serving && !status->notes;
+    if (is_new) all.plans[table.index] = &kNew;
   }
   return all;
+}
+
+std::optional<model::PipelineConfig> IndexReconciler::remembered_service(
+    const plan::ObjectKey& key) {
+  const std::lock_guard lock(mutex_);
+  const auto& known = memory_[key].plan;
+  return known == nullptr ? std::nullopt : known->served;
 }
 
 plan::ObjectKey IndexReconciler::remember(const Case& index, plan::IndexPlan plan) {

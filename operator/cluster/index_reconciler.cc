@@ -115,6 +115,8 @@ IndexReconciler::Round IndexReconciler::do_nothing(Case& index, plan::Phase phas
     plan::IndexPlan nothing;
     nothing.hold = plan::Hold::kYes;
     nothing.status = std::move(status);
+    if (!nothing.status.alias) nothing.status.alias = index.notes.get(index.key).serving;
+    nothing.served = remembered_service(index.key);
     round.database = remember(index, std::move(nothing));
   }
   return round;

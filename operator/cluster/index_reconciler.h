@@ -77,6 +77,8 @@ class IndexReconciler {
     std::vector<std::shared_ptr<const plan::IndexPlan>> held;  // for as long as `plans` is used
   };
   HeldPlans table_plans(const plan::ObservedTables& seen);
+  // Of a table: what of it was served when it was planned last.
+  std::optional<model::PipelineConfig> remembered_service(const plan::ObjectKey& key);
   // Of a table what its database is planned by. Returns Round::database.
   plan::ObjectKey remember(const Case& index, plan::IndexPlan plan);
   Round run_deleted(Case& index);

@@ -102,7 +102,10 @@ std::string owning_index(const json& object) {
   const json::json_pointer owners("/metadata/ownerReferences");
   if (!object.contains(owners) || !object.at(owners).is_array()) return "";
   for (const auto& one : object.at(owners)) {
-    if (text_at(one, "/kind") == search_index_type().kind) return text_at(one, "/name");
+    if (text_at(one, "/kind") == search_index_type().kind &&
+        text_at(one, "/apiVersion").starts_with(search_index_type().group + "/")) {
+      return text_at(one, "/name");
+    }
   }
   return "";
 }

@@ -149,6 +149,14 @@ Result<std::string> Plugin::get(const std::string& index) {
 }
 
 Result<void> Plugin::patch(const std::string& index, std::string_view spec) {
+  ASSIGN_OR_RETURN(const auto object, get(index));
+  const auto database = text_at(json::parse(object), "/metadata/labels/searchsync.io~1database");
+  if (!database.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("SearchIndex {} is made from SearchIndex {}, which would put it back: "
+                            "do that with {}, for all of its tables",
+                            index, database, database));
+  }
   const auto patched = client_.merge_patch(search_index_type(), {namespace_, index},
                                            fmt::format(R"({{"spec":{}}})", spec));
   if (!patched) return failed(index, patched.error());

@@ -55,19 +55,23 @@ TEST_F(StoreTest, TellsOfEditsNotOfItsOwnStatus) {
 }
 
 TEST_F(StoreTest, TellsADatabaseOfItsTables) {
-  const auto owned = [](std::string object) {
+  const auto owned = [](std::string object, const std::string& group = "searchsync.io") {
     const std::string name = R"("namespace":"qa")";
-    return object.replace(object.find(name), name.size(),
-                          name + R"(,"labels":{"searchsync.io/database":"shop"},"ownerReferences":)"
-                                 R"([{"kind":"SearchIndex","name":"shop","uid":"s"}])");
+    return object.replace(
+        object.find(name), name.size(),
+        name + R"(,"labels":{"searchsync.io/database":"shop"},"ownerReferences":[{"apiVersion":")" +
+            group + R"(/v1alpha1","kind":"SearchIndex","name":"shop","uid":"s"}])");
   };
-  store_.put(search_index_type(), owned(index(1, 1)));
+  store_.put(search_index_type(), owned(index(1, 1), "another.io"));
+  EXPECT_EQ(store_.index("qa/runs")->owner, "") << "by another kind of SearchIndex";
+  told();
+  store_.put(search_index_type(), owned(index(2, 2)));
   EXPECT_THAT(told(), ElementsAre("qa/runs edit", "qa/shop world"));
   EXPECT_EQ(store_.index("qa/runs")->owner, "shop");
   EXPECT_EQ(store_.index("qa/runs")->database, "shop");
   store_.put(source_binding_type(), owned(binding(1, "runs")));
   EXPECT_THAT(told(), ElementsAre("qa/runs edit", "qa/shop world"));
-  store_.put(search_index_type(), owned(index(2, 1, R"({"phase":"Serving"})")));
+  store_.put(search_index_type(), owned(index(3, 2, R"({"phase":"Serving"})")));
   EXPECT_THAT(told(), IsEmpty()) << "of a status it is told by who writes it";
   const kube::Change removed{
       .kind = kube::Change::Kind::kRemoved, .key = {"qa", "run"}, .uid = "b"};

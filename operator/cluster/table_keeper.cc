@@ -73,7 +73,14 @@ kube::ApiResult<void> TableKeeper::apply(const TableChanges::Apply& change, cons
 
 kube::ApiResult<void> TableKeeper::remove(const TableChanges::Remove& change,
                                           const Meta& database) {
-  const auto done = client_.remove(change.type, change.key, {.uid = change.uid});
+  kube::ApiResult<void> done;
+  if (change.retain) {
+    const auto patch = fmt::format(
+        R"({{"metadata":{{"uid":"{}"}},"spec":{{"deletionPolicy":"Retain"}}}})", change.uid);
+    const auto patched = client_.merge_patch(change.type, change.key, patch);
+    if (!patched) done = std::unexpected(patched.error());
+  }
+  if (done) done = client_.remove(change.type, change.key, {.uid = change.uid});
   if (!done) {
     // Somebody was faster, and there may be another one of that name.
     const auto reason = done.error().reason;

@@ -60,7 +60,7 @@ class TableKeeperTest : public testing::Test {
     const auto database = store_.index("qa/shop");
     const auto objects = find_table_objects(
         *database, {.indices = store_.all_indices(), .bindings = store_.all_bindings("qa")});
-    return table_changes(plan::expand(shop_, binding_, catalog_, objects.taken), objects,
+    return table_changes(plan::expand(shop_, binding_, catalog_, objects.taken), objects, {},
                          {"shop", database->meta.uid});
   }
 
@@ -132,6 +132,20 @@ TEST_F(TableKeeperTest, WhatSomebodyHasJustMadeIsNotTakenOver) {
   look(search_index_type(), "shop-orders");
   EXPECT_TRUE(carry_out().whole);
   EXPECT_EQ(get(search_index_type(), "shop-orders"), before);
+}
+
+TEST_F(TableKeeperTest, WhatIsToBeRetainedIsToldSoBeforeItIsDeleted) {
+  ASSERT_TRUE(carry_out().whole);
+  auto users = get(search_index_type(), "shop-users");
+  users["spec"]["deletionPolicy"] = "Delete";
+  users["metadata"]["finalizers"] = {std::string(kFinalizer)};
+  server_.put(search_index_type(), key("shop-users"), users.dump());
+  look(search_index_type(), "shop-users");
+  catalog_.tables.pop_back();
+  EXPECT_TRUE(carry_out().whole);
+  const auto left = get(search_index_type(), "shop-users");
+  EXPECT_TRUE(left["metadata"].contains("deletionTimestamp"));
+  EXPECT_EQ(left["spec"]["deletionPolicy"], "Retain");
 }
 
 TEST_F(TableKeeperTest, DeletesWhatItHasMadeAndNothingElseOfThatName) {

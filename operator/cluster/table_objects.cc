@@ -1,6 +1,7 @@
 #include "operator/cluster/table_objects.h"
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "lib/model/resource_schema.h"
@@ -122,10 +123,10 @@ void bring_up_to_date(const kube::ResourceType& type, const std::string& table,
 template <class Object>
 void remove_others(const kube::ResourceType& type, const std::set<std::string>& kept,
                    const std::map<std::string, std::shared_ptr<const Object>>& ours,
-                   TableChanges& changes) {
+                   const std::function<bool(const Object&)>& retain, TableChanges& changes) {
   for (const auto& [name, object] : ours) {
     if (kept.contains(name) || object->meta.deleted_at) continue;
-    changes.remove.push_back({type, object->meta.key, object->meta.uid});
+    changes.remove.push_back({type, object->meta.key, object->meta.uid, retain(*object)});
   }
 }
 
@@ -154,6 +155,9 @@ TableObjects find_table_objects(const DeclaredIndex& database, const Neighbours&
     if (index->resource) aliases.erase(index->resource->spec.index_name);
   }
   all.taken.merge(aliases);
+  // Nor is a table renamed, for its index would go: its binding's name is to be given back.
+  for (const auto& [name, index] : all.indices) all.taken.erase(name);
+  all.retains = database.resource->spec.deletion_policy == model::DeletionPolicy::kRetain;
   return all;
 }
 
@@ -179,7 +183,7 @@ plan::Expansion remembered_expansion(const TableObjects& objects) {
 }
 
 TableChanges table_changes(const plan::Expansion& expansion, const TableObjects& objects,
-                           const Owner& owner) {
+                           const std::map<std::string, std::string>& faulty, const Owner& owner) {
   TableChanges changes;
   std::set<std::string> kept;
   for (const auto& one : expansion.kept) {
@@ -190,11 +194,22 @@ TableChanges table_changes(const plan::Expansion& expansion, const TableObjects&
       continue;
     }
     const auto table = to_string(one.table);
+    if (const auto fault = faulty.find(name); fault != faulty.end()) {
+      changes.faults.push_back(table + " stays as it is: " + fault->second);
+      continue;
+    }
     bring_up_to_date(search_index_type(), table, one.index, owner, objects.indices, changes);
     bring_up_to_date(source_binding_type(), table, one.binding, owner, objects.bindings, changes);
   }
-  remove_others(search_index_type(), kept, objects.indices, changes);
-  remove_others(source_binding_type(), kept, objects.bindings, changes);
+  remove_others<DeclaredIndex>(
+      search_index_type(), kept, objects.indices,
+      [&objects](const DeclaredIndex& index) {
+        return objects.retains && index.resource &&
+               index.resource->spec.deletion_policy == model::DeletionPolicy::kDelete;
+      },
+      changes);
+  remove_others<DeclaredBinding>(
+      source_binding_type(), kept, objects.bindings, [](const auto&) { return false; }, changes);
   return changes;
 }
 

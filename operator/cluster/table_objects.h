@@ -32,6 +32,7 @@ struct TableObjects {
   // Names of others, as expand() has them: of objects in the namespace, and of aliases at the same
   // engine that no table of this database has already.
   std::set<std::string> taken;
+  bool retains = false;  // the database's deletionPolicy is Retain
 };
 
 // An object is one of its tables' if the SearchIndex owns it, or if it is labelled so and nobody
@@ -52,15 +53,18 @@ struct TableChanges {
     kube::ResourceType type;
     kube::ObjectKey key;
     std::string uid;
+    bool retain = false;  // its data, though its own spec says otherwise
   };
   std::vector<Apply> apply;    // of each table its index before its binding
   std::vector<Remove> remove;  // bindings last
-  bool waits = false;          // for names that are leaving
+  std::vector<std::string> faults;  // of tables that are left as they are: a phrase each
+  bool waits = false;               // for names that are leaving
 };
 
-// What makes the objects those of the expansion. Nothing: they are.
+// What makes the objects those of the expansion. Nothing: they are. faulty: by name of the pair,
+// why it is not to be written.
 TableChanges table_changes(const plan::Expansion& expansion, const TableObjects& objects,
-                           const Owner& owner);
+                           const std::map<std::string, std::string>& faulty, const Owner& owner);
 
 // Whether what is declared in an object is what its manifest has. live: as the API server gives it.
 bool is_as_applied(const Manifest& manifest, std::string_view live);

@@ -83,7 +83,7 @@ class TableObjectsTest : public testing::Test {
 
   TableChanges changes() const {
     const auto found = find();
-    return table_changes(plan::expand(shop_, binding_, catalog_, found.taken), found,
+    return table_changes(plan::expand(shop_, binding_, catalog_, found.taken), found, faulty_,
                          {"shop", "u-shop"});
   }
 
@@ -108,6 +108,7 @@ class TableObjectsTest : public testing::Test {
     ASSERT_TRUE(changes().remove.empty());
   }
 
+  std::map<std::string, std::string> faulty_;
   model::SearchIndex shop_;
   model::SourceBinding binding_;
   plan::Catalog catalog_{.user = "sync", .tables = {}, .foreign_keys = {}};
@@ -205,6 +206,39 @@ TEST_F(TableObjectsTest, AnAliasAtTheSameEngineIsOfWhoHadItFirst) {
   declare("other", "c", "shop-users", "http://es:9200");
   EXPECT_THAT(changes().apply, IsEmpty()) << "nothing is renamed";
   EXPECT_THAT(changes().remove, IsEmpty());
+}
+
+TEST_F(TableObjectsTest, ATableWhoseBindingSomebodyTookKeepsItsIndex) {
+  settle();
+  json& theirs = object("SourceBinding", "shop-orders");
+  theirs["metadata"] = {{"name", "shop-orders"}, {"namespace", "qa"}, {"uid", "u-theirs"}};
+  const auto around = changes();
+  EXPECT_THAT(applied(around), ElementsAre(Change("SourceBinding", "shop-orders")));
+  EXPECT_EQ(around.apply[0].uid, "") << "made, so that it is refused";
+  EXPECT_THAT(around.remove, IsEmpty());
+}
+
+TEST_F(TableObjectsTest, WhatHasFaultsStaysAsItIs) {
+  faulty_["shop-orders"] = "spec.mappings: no field";
+  EXPECT_THAT(applied(changes()), ElementsAre(Change("SearchIndex", "shop-users"),
+                                              Change("SourceBinding", "shop-users")));
+  EXPECT_THAT(changes().faults,
+              ElementsAre("public.orders stays as it is: spec.mappings: no field"));
+  faulty_.clear();
+  settle();
+  faulty_["shop-orders"] = "spec.mappings: no field";
+  EXPECT_THAT(changes().remove, IsEmpty());
+}
+
+TEST_F(TableObjectsTest, TheDataOfWhatLeavesIsRetainedIfTheDatabaseSaysSo) {
+  settle();
+  object("SearchIndex", "shop-orders")["spec"]["deletionPolicy"] = "Delete";
+  std::erase_if(catalog_.tables, [](const auto& table) { return table.name.table == "orders"; });
+  ASSERT_EQ(changes().remove.size(), 2u);
+  EXPECT_TRUE(changes().remove[0].retain);
+  EXPECT_FALSE(changes().remove[1].retain);
+  object("SearchIndex", "shop")["spec"]["deletionPolicy"] = "Delete";
+  EXPECT_FALSE(changes().remove[0].retain);
 }
 
 TEST_F(TableObjectsTest, RemembersWhatADatabaseHad) {

@@ -52,6 +52,11 @@ class DatabasePlanner {
     report_binding();
   }
 
+  // It cannot be planned, and never was served: so far nobody misses it.
+  static bool is_stuck(const IndexPlan& table) {
+    return table.status.phase == Phase::kStalled && !table.status.alias;
+  }
+
   void count() {
     auto& counts = status_.tables.emplace();
     counts.kept = static_cast<int32_t>(seen_->kept.size());
@@ -60,7 +65,7 @@ class DatabasePlanner {
     for (const ObservedTable& table : seen_->kept) {
       const auto found = tables_.find(table.index);
       const IndexPlan* known = found == tables_.end() ? nullptr : found->second;
-      if (known == nullptr || (known->hold == Hold::kYes && !known->served)) {
+      if (known == nullptr || (known->hold == Hold::kYes && !known->served && !is_stuck(*known))) {
         unseen_.push_back(table.path);
         if (unseen_because_.empty()) {
           unseen_because_ = known == nullptr ? "not looked at yet" : known->status.message;

@@ -178,6 +178,24 @@ TEST_F(Database, ATableThatCannotBeLookedAtStaysInTheService) {
   ASSERT_EQ(plan().steps.size(), 1u);
 }
 
+TEST_F(Database, ATableThatNeverCouldBePlannedHoldsUpNoOther) {
+  add("orders", Phase::kServing);
+  run_query();
+  add("users", Phase::kStalled);
+  lose("users");
+  plans_.at("default/shop-users").status.phase = Phase::kStalled;
+  auto stuck = plan();
+  EXPECT_EQ(stuck.hold, Hold::kNo);
+  EXPECT_EQ(stuck.status.phase, Phase::kStalled);
+  EXPECT_EQ(stuck.status.message, "not served yet: users (Stalled)");
+  EXPECT_EQ(condition(stuck, "Stalled").status, ConditionStatus::kTrue);
+  add("items", Phase::kServing);
+  EXPECT_EQ(plan().steps.size(), 1u) << "it joins";
+  plans_.at("default/shop-users").status.alias = IndexName("shop-users-1");
+  EXPECT_EQ(plan().hold, Hold::kYes) << "people may read it";
+  EXPECT_TRUE(plan().steps.empty());
+}
+
 TEST_F(Database, SaysWhatCouldNotBeDone) {
   add("orders", Phase::kServing);
   observed_.indices[kKey].failure =
