@@ -207,20 +207,11 @@ class History {
             .gc_deletes = seconds(1 + below(2))};
   }
 
-  // Not one that has become something else since they were written.
-  bool notes_say(const IndexName& name, const model::PipelineConfig& recipe) {
-    if (!noted(name)) return false;
-    const auto& content = world_.notes().at("default/test-runs").generations.at(name).content;
-    return content.empty() ? name == model::generation_index_name(recipe.index, recipe.bindings)
-                           : content == content_of(recipe);
-  }
-
   // What nobody can put right who has forgotten what it was, or who has not closed it.
   void put_right() {
     for (const auto& [name, index] : world_.indices()) {
       world_.open(name);
-      const bool known = name == declared_index() && notes_say(name, index.recipe);
-      if (!index.marked && !known) world_.put_meta_back(name);
+      if (!index.marked && (name != declared_index() || !noted(name))) world_.put_meta_back(name);
     }
   }
 
