@@ -295,8 +295,12 @@ class InstallTest(unittest.TestCase):
         self._wait_for("two tables", lambda: tables() == {"kept": 2, "ready": 2, "refused": 0})
         self.cluster.kubectl("patch", "searchindex", "all-stamps", "--namespace=letters",
                              "--type=merge", '--patch={"spec":{"suspend":true}}')
-        self._wait_for("its own spec", lambda: not self.cluster.get(
-            "searchindex", "all-stamps", "--namespace=letters")["spec"].get("suspend"))
+        self.cluster.kubectl("patch", "sourcebinding", "all-stamps", "--namespace=letters",
+                             "--type=merge", '--patch={"spec":{"errors":{"policy":"Halt"}}}')
+        self._wait_for("their own specs", lambda: not self.cluster.get(
+            "searchindex", "all-stamps", "--namespace=letters")["spec"].get("suspend")
+            and self.cluster.get("sourcebinding", "all-stamps", "--namespace=letters")[
+                "spec"]["errors"]["policy"] == "DeadLetter")
         postgres.execute("DROP TABLE stamps", database="letters")
         self._wait_for("one table", lambda: tables().get("kept") == 1)
         self._wait_for("end of the other", lambda: not self.cluster.exists(
