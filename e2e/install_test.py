@@ -331,7 +331,8 @@ class InstallTest(unittest.TestCase):
                  " operator "),
                 (("scale", "searchindex", "letters", "--replicas=2", here), "scaled")):
             with self.subTest(command):
-                self.assertIn(said, self.cluster.kubectl(*command))
+                # A capture whose tables have just changed is without a pod for a moment.
+                self._wait_for(said, lambda: said in self.cluster.kubectl(*command))
         self._wait_for("second worker", lambda: self._status("searchindex", "letters", "letters")[
             "workers"]["ready"] == 2)
 
