@@ -47,9 +47,9 @@ kube::ApiResult<void> TableKeeper::apply(const TableChanges::Apply& change, cons
   const auto& [type, key, text] = change.manifest;
   const bool is_new = change.uid.empty();
   // What somebody has made under that name since then stays theirs: an apply would join the two.
-  auto object =
-      is_new ? client_.create(type, key.namespace_, text)
-             : client_.apply(type, key, text, {.field_manager = std::string(kFieldManager)});
+  auto object = is_new
+                    ? client_.create(type, key.namespace_, text)
+                    : client_.apply(type, key, text, {.field_manager = std::string(kFieldManager)});
   if (object && !is_as_applied(change.manifest, *object)) {
     object = client_.merge_patch(type, key, correction(change.manifest, *object));
   }

@@ -55,8 +55,8 @@ struct TableChanges {
     std::string uid;
     bool retain = false;  // its data, though its own spec says otherwise
   };
-  std::vector<Apply> apply;    // of each table its index before its binding
-  std::vector<Remove> remove;  // bindings last
+  std::vector<Apply> apply;         // of each table its index before its binding
+  std::vector<Remove> remove;       // bindings last
   std::vector<std::string> faults;  // of tables that are left as they are: a phrase each
   bool waits = false;               // for names that are leaving
 };
