@@ -85,8 +85,7 @@ void Store::bury(const kube::ResourceType& type, const kube::ObjectKey& key, std
   }
 }
 
-bool Store::is_buried(const kube::ResourceType& type, const Meta& meta) {
-  const std::lock_guard lock(mutex_);
+bool Store::is_buried(const kube::ResourceType& type, const Meta& meta) const {
   return forgotten_.contains(meta.key.namespace_) ||
          buried_.contains({type.name(), meta.key, meta.uid});
 }
@@ -105,7 +104,6 @@ void Store::put(const kube::ResourceType& type, std::string_view object, Writer 
     log::error("{}: an object that is no JSON object is left out", type.name());
     return;
   }
-  if (is_buried(type, read_meta(parsed))) return;
   if (type == search_index_type()) {
     put_index(parsed, object);
   } else if (type == source_binding_type()) {
@@ -124,6 +122,7 @@ void Store::put_index(const json& object, std::string_view text) {
   bool edited = true;
   {
     const std::lock_guard lock(mutex_);
+    if (is_buried(search_index_type(), declared->meta)) return;
     const auto known = indices_.find(key);
     if (known != indices_.end() && not_older(known->second->meta, declared->meta)) return;
     // Of our own status nobody has to be told.
@@ -157,6 +156,7 @@ void Store::put_binding(const json& object, std::string_view text) {
   bool edited = true;
   {
     const std::lock_guard lock(mutex_);
+    if (is_buried(source_binding_type(), declared->meta)) return;
     auto& place = bindings_[key];
     if (place != nullptr && not_older(place->meta, declared->meta)) return;
     edited = place == nullptr || is_edit(place->meta, declared->meta);
@@ -186,6 +186,7 @@ void Store::put_workload(const kube::ResourceType& type, const json& object) {
   const auto namespace_ = one.meta.key.namespace_;
   {
     const std::lock_guard lock(mutex_);
+    if (is_buried(type, one.meta)) return;
     const auto [place, added] = workloads_.try_emplace(one.meta.key);
     if (!added && not_older(place->second.meta, one.meta)) return;
     place->second = std::move(one);
@@ -199,6 +200,7 @@ void Store::put_pod(const json& object) {
   const auto namespace_ = pod.meta.key.namespace_;
   {
     const std::lock_guard lock(mutex_);
+    if (is_buried(pod_type(), pod.meta)) return;
     pod_workloads_[pod.meta.key] = pod.workload;
     pods_[{namespace_, pod.workload}][pod.meta.key.name] = std::move(pod);
   }
@@ -208,7 +210,8 @@ void Store::put_pod(const json& object) {
 // What we wrote may come back before or after the call that wrote it returns, and what others have
 // written since then in between.
 void Store::note_made(const kube::ResourceType& type, const json& object, Writer writer) {
-  const auto key = read_meta(object).key;
+  const auto meta = read_meta(object);
+  const auto& key = meta.key;
   auto made = read_made(type, object);
   const auto owner = made.index.empty() ? "" : key.namespace_ + "/" + made.index;
   auto capture = read_capture(type, object);
@@ -216,6 +219,7 @@ void Store::note_made(const kube::ResourceType& type, const json& object, Writer
   bool newcomer = false;
   {
     const std::lock_guard lock(mutex_);
+    if (is_buried(type, meta)) return;
     auto& all = made_[key];
     auto place = std::ranges::find(all, made.type, &MadeObject::type);
     newcomer = place == all.end();

@@ -90,8 +90,8 @@ class Store {
 
   void apply(const kube::ResourceType& type, const kube::Change& change);
   // Whether the object was removed a moment ago, or is of a namespace that was forgotten: an answer
-  // to a call may come after that.
-  bool is_buried(const kube::ResourceType& type, const Meta& meta);
+  // to a call may come after that. With the mutex held that it is then kept under.
+  bool is_buried(const kube::ResourceType& type, const Meta& meta) const;
   void bury(const kube::ResourceType& type, const kube::ObjectKey& key, std::string_view uid);
   void put(const kube::ResourceType& type, std::string_view object, Writer writer);
   // object: `text`, parsed.

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <latch>
+#include <thread>
+
 #include "operator/cluster/names.h"
 
 namespace searchsync::cluster {
@@ -106,6 +109,27 @@ TEST_F(StoreTest, WhatWasRemovedDoesNotComeBackWithALateAnswer) {
   another.replace(another.find("u1"), 2, "u2");
   store_.put(search_index_type(), another);
   EXPECT_NE(store_.index("qa/runs"), nullptr);
+}
+
+// The watch's word of the end may come while an answer is being read.
+TEST(StoreRace, WhatIsRemovedMeanwhileDoesNotStay) {
+  Store store([](const auto&, Cause) {}, [](const auto&) {});
+  for (int i = 0; i < 300; ++i) {
+    const auto uid = std::to_string(i);
+    auto object = index(1, 1);
+    object.replace(object.find("u1"), 2, uid);
+    std::latch ready(2);
+    std::jthread answer([&] {
+      ready.arrive_and_wait();
+      store.put(search_index_type(), object);
+    });
+    ready.arrive_and_wait();
+    const kube::Change removed{
+        .kind = kube::Change::Kind::kRemoved, .key = {"qa", "runs"}, .uid = uid};
+    store.sink(search_index_type()).apply(std::span(&removed, 1));
+    answer.join();
+    ASSERT_EQ(store.index("qa/runs"), nullptr) << i;
+  }
 }
 
 TEST_F(StoreTest, AForgottenNamespaceTakesNothingUntilItIsExpected) {
