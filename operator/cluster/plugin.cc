@@ -150,8 +150,9 @@ Result<std::string> Plugin::get(const std::string& index) {
 
 Result<void> Plugin::patch(const std::string& index, std::string_view spec) {
   ASSIGN_OR_RETURN(const auto object, get(index));
-  const auto database = text_at(json::parse(object), "/metadata/labels/searchsync.io~1database");
-  if (!database.empty()) {
+  const json::json_pointer label("/metadata/labels/searchsync.io~1database");
+  if (const auto parsed = json::parse(object); parsed.contains(label)) {
+    const auto database = parsed.at(label).get<std::string>();
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("SearchIndex {} is made from SearchIndex {}, which would put it back: "
                             "do that with {}, for all of its tables",
