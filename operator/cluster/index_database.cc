@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <map>
 #include <string>
 
 #include "lib/model/validate.h"
@@ -21,15 +20,10 @@ bool is_ready(const plan::IndexPlan& plan) {
   });
 }
 
-// By name of the pair, why it is not to be written: what is declared does not fit the table.
-std::map<std::string, std::string> find_faults(const plan::Expansion& expansion) {
-  std::map<std::string, std::string> all;
-  for (const auto& one : expansion.kept) {
-    const model::Resources pair{.indices = {one.index}, .bindings = {one.binding}};
-    const auto faults = model::validate(pair, {});
-    if (!faults.empty()) all[one.index.metadata.name] = model::to_string(faults);
-  }
-  return all;
+// What of that which is declared does not fit the table.
+std::string find_fault(const plan::KeptTable& table) {
+  const auto faults = model::validate({.indices = {table.index}, .bindings = {table.binding}}, {});
+  return faults.empty() ? "" : model::to_string(faults);
 }
 
 // As far as the database's service and status follow from it.
@@ -56,8 +50,9 @@ IndexReconciler::Round IndexReconciler::run_database(Case& index) {
   bool waits = false;
   // What a database has of which nothing is known stays as it is.
   if (catalog.catalog) {
-    const auto changes = table_changes(expansion, objects, find_faults(expansion),
-                                       {index.meta().key.name, index.meta().uid});
+    const auto changes =
+        table_changes(expansion, objects, [](const auto& table) { return find_fault(table); },
+                      {index.meta().key.name, index.meta().uid});
     for (const auto& fault : changes.faults) expansion.remarks.push_back(fault);
     const auto outcome =
         parts_.tables.carry_out(changes, index.meta(), [&] { return parts_.may_act(namespace_); });

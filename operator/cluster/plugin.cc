@@ -150,9 +150,8 @@ Result<std::string> Plugin::get(const std::string& index) {
 
 Result<void> Plugin::patch(const std::string& index, std::string_view spec) {
   ASSIGN_OR_RETURN(const auto object, get(index));
-  const json::json_pointer label("/metadata/labels/searchsync.io~1database");
-  if (const auto parsed = json::parse(object); parsed.contains(label)) {
-    const auto database = parsed.at(label).get<std::string>();
+  const auto database = read_index(json::parse(object), object).database;
+  if (!database.empty()) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("SearchIndex {} is made from SearchIndex {}, which would put it back: "
                             "do that with {}, for all of its tables",

@@ -60,7 +60,8 @@ class TableKeeperTest : public testing::Test {
     const auto database = store_.index("qa/shop");
     const auto objects = find_table_objects(
         *database, {.indices = store_.all_indices(), .bindings = store_.all_bindings("qa")});
-    return table_changes(plan::expand(shop_, binding_, catalog_, objects.taken), objects, {},
+    return table_changes(plan::expand(shop_, binding_, catalog_, objects.taken), objects,
+                         [](const plan::KeptTable&) { return std::string(); },
                          {"shop", database->meta.uid});
   }
 

@@ -1,7 +1,6 @@
 #include "operator/cluster/table_objects.h"
 
 #include <algorithm>
-#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "lib/model/resource_schema.h"
@@ -123,10 +122,10 @@ void bring_up_to_date(const kube::ResourceType& type, const std::string& table,
 template <class Object>
 void remove_others(const kube::ResourceType& type, const std::set<std::string>& kept,
                    const std::map<std::string, std::shared_ptr<const Object>>& ours,
-                   const std::function<bool(const Object&)>& retain, TableChanges& changes) {
+                   TableChanges& changes) {
   for (const auto& [name, object] : ours) {
     if (kept.contains(name) || object->meta.deleted_at) continue;
-    changes.remove.push_back({type, object->meta.key, object->meta.uid, retain(*object)});
+    changes.remove.push_back({type, object->meta.key, object->meta.uid});
   }
 }
 
@@ -183,7 +182,8 @@ plan::Expansion remembered_expansion(const TableObjects& objects) {
 }
 
 TableChanges table_changes(const plan::Expansion& expansion, const TableObjects& objects,
-                           const std::map<std::string, std::string>& faulty, const Owner& owner) {
+                           FunctionRef<std::string(const plan::KeptTable&)> find_fault,
+                           const Owner& owner) {
   TableChanges changes;
   std::set<std::string> kept;
   for (const auto& one : expansion.kept) {
@@ -194,22 +194,22 @@ TableChanges table_changes(const plan::Expansion& expansion, const TableObjects&
       continue;
     }
     const auto table = to_string(one.table);
-    if (const auto fault = faulty.find(name); fault != faulty.end()) {
-      changes.faults.push_back(table + " stays as it is: " + fault->second);
-      continue;
-    }
+    const auto before = std::ssize(changes.apply);
     bring_up_to_date(search_index_type(), table, one.index, owner, objects.indices, changes);
     bring_up_to_date(source_binding_type(), table, one.binding, owner, objects.bindings, changes);
+    if (std::ssize(changes.apply) == before) continue;
+    if (const auto fault = find_fault(one); !fault.empty()) {
+      changes.apply.erase(changes.apply.begin() + before, changes.apply.end());
+      changes.faults.push_back(table + " stays as it is: " + fault);
+    }
   }
-  remove_others<DeclaredIndex>(
-      search_index_type(), kept, objects.indices,
-      [&objects](const DeclaredIndex& index) {
-        return objects.retains && index.resource &&
-               index.resource->spec.deletion_policy == model::DeletionPolicy::kDelete;
-      },
-      changes);
-  remove_others<DeclaredBinding>(
-      source_binding_type(), kept, objects.bindings, [](const auto&) { return false; }, changes);
+  remove_others(search_index_type(), kept, objects.indices, changes);
+  for (auto& one : changes.remove) {
+    const auto& index = objects.indices.at(one.key.name)->resource;
+    one.retain =
+        objects.retains && index && index->spec.deletion_policy == model::DeletionPolicy::kDelete;
+  }
+  remove_others(source_binding_type(), kept, objects.bindings, changes);
   return changes;
 }
 

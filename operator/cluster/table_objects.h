@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/function_ref.h"
 #include "operator/cluster/manifests.h"
 #include "operator/cluster/objects.h"
 #include "operator/plan/expand.h"
@@ -61,10 +62,11 @@ struct TableChanges {
   bool waits = false;               // for names that are leaving
 };
 
-// What makes the objects those of the expansion. Nothing: they are. faulty: by name of the pair,
-// why it is not to be written.
+// What makes the objects those of the expansion. Nothing: they are. find_fault: asked of what is to
+// be written, why it is not to be; empty: it is.
 TableChanges table_changes(const plan::Expansion& expansion, const TableObjects& objects,
-                           const std::map<std::string, std::string>& faulty, const Owner& owner);
+                           FunctionRef<std::string(const plan::KeptTable&)> find_fault,
+                           const Owner& owner);
 
 // Whether what is declared in an object is what its manifest has. live: as the API server gives it.
 bool is_as_applied(const Manifest& manifest, std::string_view live);

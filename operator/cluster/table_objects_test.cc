@@ -83,7 +83,11 @@ class TableObjectsTest : public testing::Test {
 
   TableChanges changes() const {
     const auto found = find();
-    return table_changes(plan::expand(shop_, binding_, catalog_, found.taken), found, faulty_,
+    return table_changes(plan::expand(shop_, binding_, catalog_, found.taken), found,
+                         [this](const plan::KeptTable& table) {
+                           const auto fault = faulty_.find(table.index.metadata.name);
+                           return fault == faulty_.end() ? "" : fault->second;
+                         },
                          {"shop", "u-shop"});
   }
 
