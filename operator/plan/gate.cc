@@ -197,27 +197,38 @@ class Gate {
     return false;
   }
 
+  // What serves from the same log is as far behind as this: then nobody is kept from a newer
+  // document, however much comes.
+  bool keeps_up(int64_t lag) const {
+    const auto* served = in_.incumbent;
+    return served != nullptr && served->index != in_.generation.index &&
+           served->document_log == in_.generation.document_log &&
+           lag <= lag_records(fold(*served), log_.begin, log_.end);
+  }
+
   void stay_caught_up() {
     const auto& cutover = in_.index.spec.reindex.cutover;
     const int64_t lag = lag_records(folded_, log_.begin, log_.end);
     outcome_.progress = 1;
-    if (lag > cutover.max_lag_records) {
+    if (lag > cutover.max_lag_records && !keeps_up(lag)) {
       note_.caught_up_since.reset();
       wait(GateOutcome::Waiting::kLag, fmt::format("its lag of {} records exceeds maxLagRecords {}",
                                                    lag, cutover.max_lag_records));
       return;
     }
-    if (!note_.caught_up_since) note_.caught_up_since = in_.now;
-    const auto stable = in_.now - *note_.caught_up_since;
-    if (stable < cutover.stable_for) {
-      wait(GateOutcome::Waiting::kLag,
-           fmt::format("it has been caught up for {} of {} s",
-                       std::chrono::floor<std::chrono::seconds>(stable).count(),
-                       cutover.stable_for.count()));
-      return;
-    }
+    if (in_.incumbent != nullptr && !stable_for(cutover.stable_for)) return;
     note_ =
         GenerationNote{.generation = note_.generation, .complete = true, .served = note_.served};
+  }
+
+  bool stable_for(std::chrono::seconds wanted) {
+    if (!note_.caught_up_since) note_.caught_up_since = in_.now;
+    const auto passed = in_.now - *note_.caught_up_since;
+    if (passed >= wanted) return true;
+    wait(GateOutcome::Waiting::kLag,
+         fmt::format("it has been caught up for {} of {} s",
+                     std::chrono::floor<std::chrono::seconds>(passed).count(), wanted.count()));
+    return false;
   }
 
   const GateInput& in_;

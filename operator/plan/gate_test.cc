@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/model/fold_rounds.h"
+#include "lib/model/pipeline.h"
 #include "operator/plan/test_resources.h"
 
 namespace searchsync::plan {
@@ -51,6 +52,87 @@ TEST(Gate, RoundsFollowTheDepthOfTheRelations) {
   all.bindings.erase(all.bindings.begin(), all.bindings.begin() + 1);
   EXPECT_EQ(model::fold_rounds({&all.bindings[2], 1}), 4);  // row, child, subscribe, the far root
   EXPECT_EQ(model::fold_rounds({&all.bindings[0], 1}), 1);
+}
+
+// A generation whose documents are written, and that has only to catch up.
+struct CatchingUp {
+  model::Resources declared = resources({});
+  Observed observed;
+  ObservedIndex seen;
+  ObservedGeneration built{
+      .index = IndexName("runs-b"), .generation = Generation(2), .document_log = "log"};
+  ObservedGeneration served{
+      .index = IndexName("runs-a"), .generation = Generation(1), .document_log = "log"};
+  GenerationNote note{.generation = Generation(2),
+                      .gate = GateNote{.round = 100, .begin = offsets({0})}};
+  TimePoint now{};
+
+  CatchingUp() {
+    auto& cutover = declared.indices[0].spec.reindex.cutover;
+    cutover = {.max_lag_records = 100, .stable_for = std::chrono::seconds(30)};
+    seen.topics["log"] = {.begin = offsets({0}), .end = offsets({10'000})};
+    seen.topics["other"] = {.begin = offsets({0}), .end = offsets({10'000})};
+  }
+
+  // Behind by so many records, for so long: whether it is complete.
+  bool complete(int64_t lag, int seconds, const ObservedGeneration* incumbent) {
+    now += std::chrono::seconds(seconds);
+    commit(built, lag);
+    auto outcome = advance_gate({.index = declared.indices[0],
+                                 .bindings = declared.bindings,
+                                 .observed = observed,
+                                 .seen = seen,
+                                 .generation = built,
+                                 .incumbent = incumbent,
+                                 .now = now},
+                                note);
+    note = std::move(outcome.note);
+    return note.complete;
+  }
+
+  void commit(const ObservedGeneration& generation, int64_t lag) {
+    seen.groups[model::fold_group(declared.indices[0], generation.index)][generation.document_log] =
+        {Offset(10'000 - lag)};
+  }
+};
+
+TEST(Gate, TheFirstIndexServesOnceItHasCaughtUp) {
+  CatchingUp world;
+  EXPECT_FALSE(world.complete(101, 0, nullptr));
+  EXPECT_TRUE(world.complete(100, 1, nullptr));
+}
+
+TEST(Gate, OneThatTakesOverStaysCaughtUpBefore) {
+  CatchingUp world;
+  world.commit(world.served, 0);
+  EXPECT_FALSE(world.complete(100, 0, &world.served));
+  EXPECT_FALSE(world.complete(101, 20, &world.served));
+  EXPECT_FALSE(world.complete(100, 20, &world.served));
+  EXPECT_FALSE(world.complete(100, 29, &world.served));
+  EXPECT_TRUE(world.complete(100, 1, &world.served));
+}
+
+// However much comes: it is no further behind than what readers have now.
+TEST(Gate, NoFurtherBehindThanWhatServesIsCaughtUp) {
+  CatchingUp world;
+  world.commit(world.served, 5'000);
+  EXPECT_FALSE(world.complete(5'001, 0, &world.served));
+  EXPECT_FALSE(world.complete(5'000, 0, &world.served));
+  EXPECT_TRUE(world.complete(4'000, 30, &world.served));
+}
+
+TEST(Gate, WhatServesFromAnotherLogIsNoMeasure) {
+  CatchingUp world;
+  world.served.document_log = "other";
+  world.commit(world.served, 5'000);
+  EXPECT_FALSE(world.complete(4'000, 0, &world.served));
+  EXPECT_FALSE(world.complete(4'000, 30, &world.served));
+}
+
+TEST(Gate, AnIndexIsNoMeasureOfItself) {
+  CatchingUp world;
+  EXPECT_FALSE(world.complete(4'000, 0, &world.built));
+  EXPECT_FALSE(world.complete(4'000, 30, &world.built));
 }
 
 }  // namespace
