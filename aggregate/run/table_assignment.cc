@@ -69,11 +69,8 @@ Result<void> TableLoop::take_up() {
   const auto now = Clock::now();
   std::vector<Assigned*> ready;
   for (Assigned* assigned : in_phase(Phase::kWaits)) {
-    if (!assigned->paused) {
-      const auto place = events_of(*assigned);
-      RETURN_IF_ERROR(consumer_->pause(std::span(&place, 1)));
-      assigned->paused = true;
-    }
+    const auto place = events_of(*assigned);
+    RETURN_IF_ERROR(consumer_->pause(std::span(&place, 1)));
     if (now >= assigned->try_again) ready.push_back(assigned);
   }
   if (ready.empty()) return {};
@@ -195,12 +192,8 @@ Result<void> TableLoop::begin_reading(Assigned& assigned) {
     from = ends.low;
   }
   assigned.phase = Phase::kReads;
-  if (assigned.core->halted()) {
-    halt(assigned);
-    return {};
-  }
-  if (assigned.paused) RETURN_IF_ERROR(consumer_->resume(std::span(&place, 1)));
-  assigned.paused = false;
+  if (assigned.core->halted()) return halt(assigned);
+  RETURN_IF_ERROR(consumer_->resume(std::span(&place, 1)));
   log::info("events {} partition {}: read from {}", settings_.events, assigned.partition.get(),
             from->get());
   return consumer_->seek({place.topic, place.partition, *from}, kKafkaTimeout);

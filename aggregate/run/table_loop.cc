@@ -228,11 +228,10 @@ Result<void> TableLoop::apply(Partition partition, std::span<const EventRecord> 
   assigned->events = core.events();
   assigned->duplicates = core.duplicates();
   show_lag(*assigned, seconds_behind(events.back().timestamp_ms));
-  if (core.halted()) halt(*assigned);
-  return {};
+  return core.halted() ? halt(*assigned) : Result<void>{};
 }
 
-void TableLoop::halt(Assigned& assigned) {
+Result<void> TableLoop::halt(Assigned& assigned) {
   const auto& why = assigned.core->halted()->message;
   log::error("binding {}: {}", settings_.binding, why);
   halted_ = true;
@@ -245,7 +244,7 @@ void TableLoop::halt(Assigned& assigned) {
                  : ". Drop what is dealt with by `searchsync dlq`, or mend the "
                    "binding"));
   const auto place = events_of(assigned);
-  assigned.paused = consumer_->pause(std::span(&place, 1)).has_value();
+  return consumer_->pause(std::span(&place, 1));
 }
 
 void TableLoop::show_lag(Assigned& assigned, double behind) {

@@ -66,7 +66,6 @@ class TableLoop : private kafka::GroupListener {
     Clock::time_point try_again{};  // kWaits
     std::unique_ptr<worker::Store> store;
     std::unique_ptr<TablePartition> core;  // once it is kRestores
-    bool paused = false;
     uint64_t rewound_in = 0;              // the poll whose events came too early
     uint64_t events = 0, duplicates = 0;  // that are counted in the metrics
     std::optional<Offset> table_end;      // of the transaction that is being written
@@ -94,7 +93,7 @@ class TableLoop : private kafka::GroupListener {
 
   Result<void> read(std::chrono::milliseconds timeout);
   Result<void> apply(Partition partition, std::span<const EventRecord> events);
-  void halt(Assigned& assigned);
+  Result<void> halt(Assigned& assigned);
 
   enum class Write { kDue, kAll };
   Result<void> write(Write which);

@@ -131,6 +131,7 @@ Result<void> Consumer::assign(std::span<const PartitionStart> partitions) {
     rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(),
                                       partition.partition.get())
         ->offset = to_raw(start);
+    RETURN_IF_ERROR(impl_->unpause(std::span(&partition, 1)));
   }
   const auto error = rd_kafka_assign(impl_->client.get(), list.get());
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(error, "assign"));
@@ -260,19 +261,11 @@ std::optional<Offset> Consumer::fetched_end(const TopicPartition& partition) con
 }
 
 Result<void> Consumer::pause(std::span<const TopicPartition> partitions) {
-  const auto list = impl_->owned(partitions);
-  if (list->cnt == 0) return {};
-  const auto error = rd_kafka_pause_partitions(impl_->client.get(), list.get());
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(error, "pause"));
-  return first_error(*list, "pause of");
+  return impl_->pause(partitions);
 }
 
 Result<void> Consumer::resume(std::span<const TopicPartition> partitions) {
-  const auto list = impl_->owned(partitions);
-  if (list->cnt == 0) return {};
-  const auto error = rd_kafka_resume_partitions(impl_->client.get(), list.get());
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(error, "resume"));
-  return first_error(*list, "resume of");
+  return impl_->resume(partitions);
 }
 
 Result<void> Consumer::seek(const TopicOffset& to, std::chrono::milliseconds timeout) {

@@ -153,7 +153,7 @@ class Consumer {
 
   // A paused partition stays ours and is not delivered. Its fetched records are thrown away and
   // fetched again after resume(): pause for long, not between two polls. Partitions that are not
-  // ours are left out silently. A new assignment starts unpaused.
+  // ours, or paused or not paused already, are left out silently. A new assignment starts unpaused.
   Result<void> pause(std::span<const TopicPartition> partitions);
   Result<void> resume(std::span<const TopicPartition> partitions);
 

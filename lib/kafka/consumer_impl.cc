@@ -47,6 +47,7 @@ void Consumer::Impl::on_rebalance(int kind, rd_kafka_topic_partition_list_t& lis
   const auto partitions = from_list(list);
   Handle<rd_kafka_error_s> error;
   if (kind == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    if (auto started = unpause(partitions); !started) pending_error = started.error();
     if (!partitions.empty()) take(partitions, list);
     error.reset(rd_kafka_incremental_assign(client.get(), &list));
   } else {
@@ -183,11 +184,40 @@ void Consumer::Impl::keep_fetching(const PollBatch& batch) {
   rd_kafka_offsets_for_times(client.get(), list.get(), 1);
 }
 
-PartitionList Consumer::Impl::owned(std::span<const TopicPartition> partitions) const {
-  std::vector<TopicPartition> ours;
-  std::ranges::copy_if(partitions, std::back_inserter(ours),
-                       [this](const auto& each) { return assignment.contains(each); });
-  return to_list(ours);
+namespace {
+
+std::vector<TopicPartition> those(std::span<const TopicPartition> partitions, const auto& wanted) {
+  std::vector<TopicPartition> result;
+  std::ranges::copy_if(partitions, std::back_inserter(result), wanted);
+  return result;
+}
+
+}  // namespace
+
+Result<void> Consumer::Impl::pause(std::span<const TopicPartition> partitions) {
+  const auto ours = those(partitions, [this](const auto& each) {
+    return assignment.contains(each) && !paused.contains(each);
+  });
+  if (ours.empty()) return {};
+  const auto list = to_list(ours);
+  const auto error = rd_kafka_pause_partitions(client.get(), list.get());
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(error, "pause"));
+  paused.insert(ours.begin(), ours.end());
+  return first_error(*list, "pause of");
+}
+
+Result<void> Consumer::Impl::resume(std::span<const TopicPartition> partitions) {
+  return unpause(those(partitions, [this](const auto& each) { return assignment.contains(each); }));
+}
+
+Result<void> Consumer::Impl::unpause(std::span<const TopicPartition> partitions) {
+  const auto still = those(partitions, [this](const auto& each) { return paused.contains(each); });
+  if (still.empty()) return {};
+  const auto list = to_list(still);
+  const auto error = rd_kafka_resume_partitions(client.get(), list.get());
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(error, "resume"));
+  for (const auto& each : still) paused.erase(each);
+  return first_error(*list, "resume of");
 }
 
 }  // namespace searchsync::kafka

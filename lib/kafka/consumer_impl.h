@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,8 +41,13 @@ struct Consumer::Impl {
   // Source: fetch.queue.backoff.ms, which librdkafka 2.2 has for this and 2.0.2 has not.
   void keep_fetching(const PollBatch& batch);
 
-  // Those of `partitions` that are ours.
-  PartitionList owned(std::span<const TopicPartition> partitions) const;
+  // Of `partitions` those that are ours and not yet as is wanted.
+  Result<void> pause(std::span<const TopicPartition> partitions);
+  Result<void> resume(std::span<const TopicPartition> partitions);
+
+  // Of `partitions` those that are paused, be they ours or not: librdkafka remembers it beyond
+  // their loss.
+  Result<void> unpause(std::span<const TopicPartition> partitions);
 
   const std::string brokers;
   const std::string group;
@@ -53,8 +59,9 @@ struct Consumer::Impl {
   size_t queued_most = 0;    // messages in the queue at its fullest since the last wake-up
   size_t average_bytes = 0;  // of a message, lately
   Assignment assignment;
-  PollBatch* polling = nullptr;  // the batch that poll() is filling
-  size_t outstanding = 0;        // batches alive
+  std::set<TopicPartition> paused;  // by us, be they ours now or not
+  PollBatch* polling = nullptr;     // the batch that poll() is filling
+  size_t outstanding = 0;           // batches alive
   bool closed = false;
   std::optional<Error> pending_error;  // for the next poll() that has nothing else to say
   std::optional<Error> connection_error;

@@ -242,6 +242,56 @@ TEST_P(GroupContract, BatchSurvivesTheRevocationOfItsPartition) {
   EXPECT_EQ(message.value, "0");
 }
 
+// librdkafka remembers that a partition was paused beyond its loss.
+TEST_P(GroupContract, WhatComesBackIsNotPaused) {
+  const auto topic = cluster_.create_topic(1);
+  const auto other = cluster_.create_topic(1);
+  fill(topic, 1, 1);
+  Member member(cluster_.config(), group_, topic, cluster_.member_options());
+  member.commit_on_revoke = false;
+  ASSERT_TRUE(until([&] {
+    member.poll();
+    return member.seen.size() == 1;
+  }));
+  const TopicPartition partition{topic, Partition(0)};
+  ASSERT_TRUE(member.consumer->pause(std::span(&partition, 1)));
+  ASSERT_TRUE(member.consumer->subscribe({other}));
+  ASSERT_TRUE(until([&] {
+    member.poll();
+    return member.consumer->assignment() == std::vector{TopicPartition{other, Partition(0)}};
+  }));
+  member.seen.clear();
+  ASSERT_TRUE(member.consumer->subscribe({topic}));
+  EXPECT_TRUE(until([&] {
+    member.poll();
+    return member.seen.size() == 1;
+  }));
+}
+
+TEST_P(GroupContract, WhatIsPausedOrResumedTwiceLosesNothing) {
+  const auto topic = cluster_.create_topic(2);
+  fill(topic, 2, 100);
+  Member member(cluster_.config(), group_, topic, cluster_.member_options());
+  member.commit_on_revoke = false;
+  ASSERT_TRUE(until([&] {
+    member.poll(milliseconds(20), 1);
+    return member.owned.size() == 2 && !member.seen.empty();
+  }));
+  const TopicPartition first{topic, Partition(0)};
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(member.consumer->pause(std::span(&first, 1)));
+    ASSERT_TRUE(member.consumer->pause(member.consumer->assignment()));
+    member.poll(milliseconds(20), 1);
+    ASSERT_TRUE(member.consumer->resume(std::span(&first, 1)));
+    ASSERT_TRUE(member.consumer->resume(member.consumer->assignment()));
+    member.poll(milliseconds(20), 1);
+  }
+  EXPECT_TRUE(until([&] {
+    member.poll();
+    return member.seen.size() == 200;
+  }));
+}
+
 // On the mock every topic exists: asking for one makes it.
 class GroupOnRealBroker : public GroupContract {};
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GroupOnRealBroker);

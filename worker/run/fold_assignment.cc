@@ -121,15 +121,12 @@ Result<void> FoldLoop::pause_and_resume(Clock::time_point now) {
     const kafka::TopicPartition place{settings_.document_log, assigned.partition};
     const bool leads = assigned.worker->leader() == settings_.generation;
     if (now < *assigned.yields_until && (!leads || assigned.worker->taking_over())) {
-      if (std::exchange(assigned.paused, true)) continue;
       RETURN_IF_ERROR(consumer_->pause(std::span(&place, 1)));
       continue;
     }
     assigned.yields_until.reset();
     if (leads) next_commit_ = now;
-    if (std::exchange(assigned.paused, false)) {
-      RETURN_IF_ERROR(consumer_->resume(std::span(&place, 1)));
-    }
+    RETURN_IF_ERROR(consumer_->resume(std::span(&place, 1)));
     RETURN_IF_ERROR(
         consumer_->seek({place.topic, place.partition, assigned.worker->applied()}, kKafkaTimeout));
   }

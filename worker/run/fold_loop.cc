@@ -104,12 +104,11 @@ Result<void> FoldLoop::step(Clock::time_point now) {
   }
   if (now >= next_show_) show(now);
   if (blocked()) {
-    hold_back(now);
+    RETURN_IF_ERROR(hold_back(now));
     RETURN_IF_ERROR(outbox_->poll(milliseconds(1)));
   } else {
     if (std::exchange(paused_, false)) {
       RETURN_IF_ERROR(consumer_->resume(consumer_->assignment()));
-      for (auto& [assignment, assigned] : assigned_) assigned.paused = false;
     }
     RETURN_IF_ERROR(pause_and_resume(now));
     blocked_since_.reset();
@@ -213,15 +212,14 @@ bool FoldLoop::blocked() const {
 }
 
 // Without polling the group would give our partitions away: after a while they are paused, so that
-// polling brings nothing but news of the group.
-void FoldLoop::hold_back(Clock::time_point now) {
+// polling brings nothing but news of the group. Of a partition that it gives us then, records may
+// come before the next pause.
+Result<void> FoldLoop::hold_back(Clock::time_point now) {
   if (!blocked_since_) blocked_since_ = now;
-  if (now - *blocked_since_ < kStillMember) return;
-  if (!paused_) {
-    paused_ = consumer_->pause(consumer_->assignment()).has_value();
-    return;
-  }
-  (void)consumer_->poll(milliseconds(0), 1);
+  if (now - *blocked_since_ < kStillMember) return {};
+  paused_ = true;
+  RETURN_IF_ERROR(consumer_->pause(consumer_->assignment()));
+  return read(milliseconds(0));
 }
 
 void FoldLoop::take(Assigned& assigned, Work work) {

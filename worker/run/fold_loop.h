@@ -61,7 +61,6 @@ class FoldLoop : private kafka::GroupListener {
     Offset committed;
     std::optional<Clock::time_point> behind_since;  // nothing: at the end of the log
     std::optional<Clock::time_point> yields_until;  // nothing is applied until then, at most
-    bool paused = false;                            // because it yields
     std::optional<metrics::Gauge> lag;              // once it is known
   };
 
@@ -97,7 +96,7 @@ class FoldLoop : private kafka::GroupListener {
   void show_lag(Assigned& assigned, double seconds);
   size_t batches_under_way() const;
   bool blocked() const;
-  void hold_back(Clock::time_point now);
+  Result<void> hold_back(Clock::time_point now);
   static std::optional<Offset> to_commit(const Assigned& assigned);
   bool is_committed() const;  // all that is done
   void commit(kafka::CommitMode mode);

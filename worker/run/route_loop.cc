@@ -130,7 +130,7 @@ Result<void> RouteLoop::run(std::stop_token stop) {
       break;
     }
     if (outbox_->full()) {
-      hold_back(now);
+      RETURN_IF_ERROR(hold_back(now));
       RETURN_IF_ERROR(outbox_->poll(milliseconds(1)));
       continue;
     }
@@ -370,14 +370,13 @@ void RouteLoop::on_commit_failed(const Error& error) {
   next_commit_ = Steady::now() + kCommitAgain;
 }
 
-void RouteLoop::hold_back(Time now) {
+// As FoldLoop::hold_back.
+Result<void> RouteLoop::hold_back(Time now) {
   if (!blocked_since_) blocked_since_ = now;
-  if (now - *blocked_since_ < kStillMember) return;
-  if (!paused_) {
-    paused_ = consumer_->pause(consumer_->assignment()).has_value();
-    return;
-  }
-  (void)consumer_->poll(milliseconds(0), 1);
+  if (now - *blocked_since_ < kStillMember) return {};
+  paused_ = true;
+  RETURN_IF_ERROR(consumer_->pause(consumer_->assignment()));
+  return read(milliseconds(0));
 }
 
 void RouteLoop::show() {

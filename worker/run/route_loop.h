@@ -97,7 +97,7 @@ class RouteLoop : private kafka::GroupListener {
   void acknowledge(const Owner& owner);
   bool is_committed() const;  // all that is done
   void commit(kafka::CommitMode mode);
-  void hold_back(Time now);
+  Result<void> hold_back(Time now);
   void show();
   Result<void> finish();
 
