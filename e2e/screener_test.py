@@ -10,6 +10,7 @@ number of test runs loaded, RATE the changes a second.
 import os
 import random
 import sys
+import time
 import unittest
 
 from e2e import screener_oracle
@@ -20,8 +21,8 @@ from e2e.harness.stream import Stream
 from e2e.servers import Stack
 
 SEED = int(os.environ.get("SEED") or random.randrange(2**32))
-RUNS = int(os.environ.get("RUNS") or 20_000)
-RATE = float(os.environ.get("RATE") or 60)
+RUNS = int(os.environ.get("RUNS") or 10_000)
+RATE = float(os.environ.get("RATE") or 20)
 
 _WORKERS = 3
 _CHANGES_MIN = 2000
@@ -89,8 +90,10 @@ class Faults:
         say("a worker is paused until others have its partitions")
         self._pause_worker()
         self._survived()
-        say("the search engine restarts")
-        self._stack.search.restart()
+        say("the search engine stops, a worker is killed meanwhile, and the engine starts again")
+        self._stack.search.stop()
+        self._kill("worker")
+        self._stack.search.start()
         self._survived()
         say("Kafka restarts")
         self._stack.kafka.restart()
@@ -138,7 +141,7 @@ class Faults:
 
 
 def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(time.strftime("%H:%M:%S"), line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

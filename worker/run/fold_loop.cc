@@ -140,7 +140,7 @@ Result<void> FoldLoop::read(milliseconds timeout) {
       if (assigned != nullptr && !assigned->yields_until) {
         assigned->worker->reached(end.offset, milliseconds_now());
         assigned->behind_since.reset();
-        show_lag(*assigned, 0);
+        assigned->lag.at_end();
       }
       continue;
     }
@@ -173,7 +173,7 @@ void FoldLoop::apply(Partition partition, std::span<const LogRecord> records) {
     const auto rest = std::ranges::lower_bound(records, worker.applied(), {}, &LogRecord::offset);
     const auto applied = static_cast<size_t>(rest - records.begin());
     metrics_.messages.add(static_cast<double>(applied));
-    if (applied > 0) show_applied(*assigned, records[applied - 1]);
+    if (applied > 0) note_applied(*assigned, records.first(applied));
     records = records.subspan(applied);
     const bool led = worker.led_at() != led_at && worker.taking_over();
     if (led || (worker.yielded_ms() != yielded_ms &&
@@ -183,21 +183,16 @@ void FoldLoop::apply(Partition partition, std::span<const LogRecord> records) {
   }
 }
 
-void FoldLoop::show_applied(Assigned& assigned, const LogRecord& newest) {
-  show_lag(assigned, static_cast<double>(milliseconds_now() - newest.timestamp_ms) / 1e3);
+void FoldLoop::note_applied(Assigned& assigned, std::span<const LogRecord> records) {
+  const Offset next(records.back().offset.get() + 1);
+  assigned.lag.took(next, records.front().timestamp_ms);
   const auto end = consumer_->fetched_end({settings_.document_log, assigned.partition});
-  if (end && newest.offset.get() + 1 >= end->get()) {
+  if (end && next >= *end) {
     assigned.behind_since.reset();
+    assigned.lag.at_end();
   } else if (!assigned.behind_since) {
     assigned.behind_since = Clock::now();
   }
-}
-
-void FoldLoop::show_lag(Assigned& assigned, double seconds) {
-  if (!assigned.lag) {
-    assigned.lag = metrics_.lag("fold", settings_.document_log, assigned.partition.get());
-  }
-  assigned.lag->set(std::max(0.0, seconds));
 }
 
 size_t FoldLoop::batches_under_way() const {
@@ -431,7 +426,11 @@ void FoldLoop::on_commit_failed(const Error& error) {
 void FoldLoop::show(Clock::time_point now) {
   next_show_ = now + kShowEvery;
   size_t fanning = 0;
-  for (const auto& [id, assigned] : assigned_) fanning += assigned.worker->fanning_out() ? 1 : 0;
+  for (auto& [id, assigned] : assigned_) {
+    fanning += assigned.worker->fanning_out() ? 1 : 0;
+    const auto lag = assigned.lag.seconds(assigned.worker->committable(), milliseconds_now());
+    if (lag) metrics_.lag("fold", settings_.document_log, assigned.partition.get()).set(*lag);
+  }
   metrics_.in_flight.set(static_cast<double>(batches_under_way()));
   metrics_.documents_waiting.set(static_cast<double>(documents_.size()));
   metrics_.fan_outs.set(static_cast<double>(fanning));

@@ -21,6 +21,7 @@
 #include "lib/model/resources.h"
 #include "worker/core/worker.h"
 #include "worker/run/bulk_lane.h"
+#include "worker/run/lag.h"
 #include "worker/run/outbox.h"
 #include "worker/run/state_database.h"
 #include "worker/run/worker_metrics.h"
@@ -61,7 +62,7 @@ class FoldLoop : private kafka::GroupListener {
     Offset committed;
     std::optional<Clock::time_point> behind_since;  // nothing: at the end of the log
     std::optional<Clock::time_point> yields_until;  // nothing is applied until then, at most
-    std::optional<metrics::Gauge> lag;              // once it is known
+    Lag lag;
   };
 
   static int64_t milliseconds_now();  // since 1970
@@ -76,7 +77,7 @@ class FoldLoop : private kafka::GroupListener {
   Result<void> step(Clock::time_point now);
   Result<void> read(std::chrono::milliseconds timeout);
   void apply(Partition partition, std::span<const LogRecord> records);
-  void show_applied(Assigned& assigned, const LogRecord& newest);
+  void note_applied(Assigned& assigned, std::span<const LogRecord> records);
   void yield(Assigned& assigned, std::chrono::milliseconds time);
   bool taking_over() const;
   Result<void> pause_and_resume(Clock::time_point now);
@@ -93,7 +94,6 @@ class FoldLoop : private kafka::GroupListener {
   void build(Clock::time_point now, bool early);
   void fan_out();
   void clean_up();
-  void show_lag(Assigned& assigned, double seconds);
   size_t batches_under_way() const;
   bool blocked() const;
   Result<void> hold_back(Clock::time_point now);

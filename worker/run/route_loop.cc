@@ -27,9 +27,10 @@ constexpr milliseconds kLookMax{2'000};
 constexpr milliseconds kStillMember{20'000};
 constexpr milliseconds kFinish{10'000};
 
-double seconds_behind(int64_t timestamp_ms) {
-  const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
-  return std::max(0.0, now.count() - static_cast<double>(timestamp_ms) / 1e3);
+int64_t milliseconds_now() {
+  return std::chrono::duration_cast<milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 bool at_limit(const model::ErrorsSpec& errors, int64_t dead_letters) {
@@ -157,9 +158,11 @@ Result<void> RouteLoop::read(milliseconds timeout) {
   Assigned* assigned = nullptr;
   Owner owner;
   Batch batch;
+  int64_t oldest_ms = 0;  // of the batch
   const auto close = [&] {
     if (assigned == nullptr) return;
     assigned->batches.push_back(batch);
+    assigned->lag.took(batch.next, oldest_ms);
     // Its pieces may be none: then only its place in the queue counts.
     acknowledge({owner.assignment, 0});
     assigned = nullptr;
@@ -179,7 +182,7 @@ Result<void> RouteLoop::read(milliseconds timeout) {
       if (assigned == nullptr) continue;
       owner = {assigned->assignment, ++batches_};
       batch = {.number = owner.batch, .next = message->offset};
-      show_lag(*assigned, seconds_behind(message->timestamp_ms));
+      oldest_ms = message->timestamp_ms;
     }
     if (halted(message->topic)) continue;
     if (route(*message, owner, batch)) batch.next = Offset(message->offset.get() + 1);
@@ -191,8 +194,8 @@ Result<void> RouteLoop::read(milliseconds timeout) {
 // Behind the last record there may be the end of a transaction, or what compaction has emptied:
 // that is done, too, when all before it is.
 void RouteLoop::reached(Assigned& assigned, Offset end) {
-  show_lag(assigned, 0);
   if (halted(assigned.partition.topic)) return;
+  assigned.lag.at_end();
   assigned.batches.push_back({.number = ++batches_, .next = end});
   acknowledge({assigned.assignment, 0});
 }
@@ -202,12 +205,6 @@ RouteLoop::Assigned* RouteLoop::find(std::string_view topic, Partition partition
     return entry.second.partition.partition == partition && entry.second.partition.topic == topic;
   });
   return found == assigned_.end() ? nullptr : &found->second;
-}
-
-void RouteLoop::show_lag(Assigned& assigned, double seconds) {
-  const auto& [topic, partition] = assigned.partition;
-  if (!assigned.lag) assigned.lag = metrics_.lag("route", topic, partition.get());
-  assigned.lag->set(seconds);
 }
 
 bool RouteLoop::halted(std::string_view topic) const {
@@ -380,6 +377,11 @@ Result<void> RouteLoop::hold_back(Time now) {
 }
 
 void RouteLoop::show() {
+  for (auto& [assignment, assigned] : assigned_) {
+    const auto lag = assigned.lag.seconds(assigned.committable, milliseconds_now());
+    const auto& [topic, partition] = assigned.partition;
+    if (lag) metrics_.lag("route", topic, partition.get()).set(*lag);
+  }
   if (const auto trouble = consumer_->connection_error()) {
     health_.not_ready("kafka sources", trouble->message);
   } else {

@@ -19,6 +19,7 @@
 #include "lib/model/pipeline.h"
 #include "lib/model/resources.h"
 #include "worker/core/decode.h"
+#include "worker/run/lag.h"
 #include "worker/run/open_letters.h"
 #include "worker/run/outbox.h"
 #include "worker/run/worker_metrics.h"
@@ -72,7 +73,7 @@ class RouteLoop : private kafka::GroupListener {
     std::deque<Batch> batches;  // oldest first
     Offset committable;
     Offset committed;
-    std::optional<metrics::Gauge> lag;  // once it is known
+    Lag lag;
   };
 
   std::vector<kafka::StartOffset> on_assigned(
@@ -93,7 +94,6 @@ class RouteLoop : private kafka::GroupListener {
   bool may_go_on(Time now);
   Assigned* find(std::string_view topic, Partition partition);
   void reached(Assigned& assigned, Offset end);
-  void show_lag(Assigned& assigned, double seconds);
   void acknowledge(const Owner& owner);
   bool is_committed() const;  // all that is done
   void commit(kafka::CommitMode mode);

@@ -100,7 +100,7 @@ metrics::Gauge WorkerMetrics::halted(const std::string& binding) {
 metrics::Gauge WorkerMetrics::lag(const std::string& stage, const std::string& topic,
                                   int partition) {
   return registry_.gauge(
-      kLag, "How far behind the last record read is, in time; 0 at the end",
+      kLag, "The age of the oldest record that is not done; 0 if all are",
       with({{"stage", stage}, {"topic", topic}, {"partition", std::to_string(partition)}}));
 }
 

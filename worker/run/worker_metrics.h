@@ -18,8 +18,8 @@ class WorkerMetrics {
   metrics::Counter row_bytes(const std::string& binding);
   metrics::Counter dead_letters(const std::string& binding);
   metrics::Gauge halted(const std::string& binding);
-  // Of a source's partition (stage "route"), or of the document log's (stage "fold"): seconds
-  // behind, by the time of the last record read; 0 at the end. Not to be used after no_lag().
+  // Of a source's partition (stage "route"), or of the document log's (stage "fold"): see lag.h.
+  // Not to be used after no_lag().
   metrics::Gauge lag(const std::string& stage, const std::string& topic, int partition);
   void no_lag(const std::string& stage, const std::string& topic, int partition);
 
