@@ -36,7 +36,7 @@ def main() -> int:
 def _measure(options: argparse.Namespace) -> str:
     rng = random.Random(options.seed)
     results = report.Results(options.runs, options.seed)
-    with Stack(engine=options.search) as stack:
+    with Stack(engine=options.search, jit=True) as stack:
         results.engine = f"{stack.search.engine} {stack.search.version()}"
         small = list(raw.small_documents(options.raw_documents, rng))
         say("warming the search engine")

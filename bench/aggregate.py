@@ -116,7 +116,7 @@ def _config(brokers: str) -> dict[str, Any]:
 
 
 def _on_kafka(events: int) -> str:
-    with Stack(parts=("kafka",)) as stack:
+    with Stack(parts=("kafka",), jit=True) as stack:
         return _count(stack, events)
 
 

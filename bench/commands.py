@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace) -> str:
-    with Stack() as stack:
+    with Stack(jit=True) as stack:
         resources = stack.run_dir / "resources"
         declare_widgets(stack, resources, {
             "connections: 8": f"connections: {max(options.connections)}"})

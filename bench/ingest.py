@@ -28,7 +28,7 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace) -> str:
-    with Stack(parts=("kafka",)) as stack:
+    with Stack(parts=("kafka",), jit=True) as stack:
         stack.kafka.create_topic(_TOPIC, _PARTITIONS, {"retention.bytes": str(64 << 20)})
         with Ingest(stack, stack.run_dir / "ingest") as ingest:
             return _measure(options, stack, ingest)

@@ -64,7 +64,7 @@ def main() -> int:
 
 def _run(options: argparse.Namespace) -> None:
     """Prints each row as soon as it is there."""
-    with Stack(engine=options.search, parts=("postgres", "search")) as stack:
+    with Stack(engine=options.search, parts=("postgres", "search"), jit=True) as stack:
         _load(stack, options)
         service = serve_alone(stack.search, stack.run_dir / "query", _INDEX, runs.MAPPINGS, [
             {"name": "same-bug", "index": _INDEX, "from": "bugId", "to": "bugId"}])

@@ -49,7 +49,7 @@ class _Run:
         self._options = options
         self._declared = declared
         # One folder for all, which Stack makes and removes.
-        self._servers = stack.enter_context(Stack(parts=("kafka",), kafka_heap="1g"))
+        self._servers = stack.enter_context(Stack(parts=("kafka",), kafka_heap="1g", jit=True))
         self._folder = self._servers.run_dir
         self._accounts = {name: f"system:serviceaccount:{NAMESPACE}:{name}"
                           for name in (_ACCOUNT, _PEER)}

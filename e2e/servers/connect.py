@@ -46,6 +46,7 @@ class Connect(Server):
                 **settings}))
         return Process(self.name, [
             str(java.find(17, 25) / "bin" / "java"), f"-Xmx{self._heap}", "-XX:+UseSerialGC",
+            java.SHORT_LIVED,
             f"-Dlog4j2.configurationFile={logging}", "-cp", f"{cache.get(artefacts.CONNECT)}/*",
             "org.apache.kafka.connect.cli.ConnectStandalone", *files], self.log, cwd=self.folder)
 

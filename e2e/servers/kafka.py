@@ -26,16 +26,19 @@ _TOOL_LOGGING = SERVER_LOGGING.replace("level = info", "level = error").replace(
 
 
 class Kafka(Server):
-    """heap: as for -Xmx. users: passwords by name; with them there is `secure_address` besides, for
+    """heap: as for -Xmx. jit: see Stack. users: passwords by name; with them there is `secure_address` besides, for
     TLS and SASL PLAIN, with the server's key and certificate of `authority`. host: see Server;
     clients are told it."""
 
     name = "kafka"
 
     def __init__(self, folder: Path, heap: str = "512m", authority: Authority | None = None,
-                 users: Mapping[str, str] | None = None, host: str = LOOPBACK):
+                 users: Mapping[str, str] | None = None, host: str = LOOPBACK,
+                 jit: bool = False):
         super().__init__(folder, host)
         self._heap = heap
+        self._compiler = [] if jit else [java.SHORT_LIVED]
+        self._home = java.find(17, 25)
         self._controller = f"{self.host}:{ports.take()}"
         self._settings = self._defaults()
         if authority is not None:
@@ -96,7 +99,7 @@ class Kafka(Server):
     def tool(self, main_class: str, *arguments: str, stdin: str | None = None,
              seconds: float = 300) -> str:
         """The output of one of Kafka's command-line classes, connected to this broker."""
-        return run([*self._java("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", logging="tool"),
+        return run([*self._java(java.SHORT_LIVED, "-XX:+UseSerialGC", logging="tool"),
                     main_class, "--bootstrap-server", self.address, *arguments],
                    stdin=stdin, seconds=seconds)
 
@@ -113,12 +116,17 @@ class Kafka(Server):
         properties = self.folder / "server.properties"
         properties.write_text("".join(f"{key}={value}\n" for key, value in self._settings.items()),
                               encoding="utf-8")
-        run([*self._java("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", logging="tool"),
+        run([*self._java(java.SHORT_LIVED, "-XX:+UseSerialGC", logging="tool"),
              "kafka.tools.StorageTool", "format", "--standalone",
              "--cluster-id", "c2VhcmNoc3luYy1lMmUAAA", "--config", str(properties)])
-        return Process(self.name, [*self._java(f"-Xmx{self._heap}", "-XX:+ExitOnOutOfMemoryError",
-                                               logging="server"), "kafka.Kafka", str(properties)],
-                       self.log, cwd=self.folder)
+
+        def process(classes: str) -> Process:
+            command = self._java(f"-Xmx{self._heap}", "-XX:+ExitOnOutOfMemoryError", classes,
+                                 *self._compiler, logging="server")
+            return Process(self.name, [*command, "kafka.Kafka", str(properties)], self.log,
+                           cwd=self.folder)
+
+        return process(java.shared_classes(self._home, artefacts.KAFKA.name, process, self._ready))
 
     def _ready(self) -> bool:
         try:
@@ -149,7 +157,7 @@ class Kafka(Server):
         return self.metadata().topics.get(topic)
 
     def _java(self, *options: str, logging: str) -> list[str]:
-        return [str(java.find(17, 25) / "bin" / "java"), *options,
+        return [str(self._home / "bin" / "java"), *options,
                 f"-Dlog4j2.configurationFile={self.folder / f'{logging}-log4j2.properties'}",
                 "-cp", f"{cache.get(artefacts.KAFKA)}/*"]
 

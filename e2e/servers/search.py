@@ -19,17 +19,18 @@ _USER = "nobody"  # Elasticsearch refuses root
 
 
 class Search(Server):
-    """engine: one of ENGINES. heap: as for -Xmx. host: see Server."""
+    """engine: one of ENGINES. heap: as for -Xmx. jit: see Stack. host: see Server."""
 
     name = "search"
 
     def __init__(self, folder: Path, engine: str = DEFAULT_ENGINE, heap: str = "1g",
-                 host: str = LOOPBACK):
+                 host: str = LOOPBACK, jit: bool = False):
         if engine not in ENGINES:
             raise ServersError(f"no search engine {engine!r}: there are {', '.join(ENGINES)}")
         super().__init__(folder, host)
         self.engine = engine
         self._heap = heap
+        self._compiler = [] if jit else [java.SHORT_LIVED]
         self._transport_port = ports.take()
 
     @property
@@ -77,11 +78,16 @@ class Search(Server):
     def _opensearch(self, jars: cache.Jars, home: Path) -> Process:
         tmp = self.folder / "tmp"
         tmp.mkdir()
-        command = [str(home / "bin" / "java"), f"-Xmx{self._heap}", f"-Djava.io.tmpdir={tmp}",
-                   "-XX:+ExitOnOutOfMemoryError", "-Dlog4j2.shutdownHookEnabled=false",
-                   "-cp", f"{cache.get(jars)}/*", str(_LAUNCHER),
-                   str(self.folder), self.host, str(self.port), str(self._transport_port)]
-        return Process(self.name, command, self.log, cwd=self.folder)
+        place = cache.get(jars)
+
+        def process(classes: str) -> Process:
+            command = [str(home / "bin" / "java"), f"-Xmx{self._heap}", f"-Djava.io.tmpdir={tmp}",
+                       "-XX:+ExitOnOutOfMemoryError", "-Dlog4j2.shutdownHookEnabled=false",
+                       classes, *self._compiler, "-cp", f"{place}/*", str(_LAUNCHER),
+                       str(self.folder), self.host, str(self.port), str(self._transport_port)]
+            return Process(self.name, command, self.log, cwd=self.folder)
+
+        return process(java.shared_classes(home, jars.name, process, self._ready))
 
     def _elasticsearch_8(self, java_home: Path) -> Process:
         home, env = self._elasticsearch_home(artefacts.ELASTICSEARCH_8, java_home)
@@ -107,7 +113,7 @@ class Search(Server):
         options = (home / "config" / "jvm.options").read_text(encoding="utf-8").splitlines()
         _write(config / "jvm.options", [line for line in options if "-Xlog:gc" not in line])
         _write(config / "jvm.options.d" / "heap.options", [f"-Xms{self._heap}",
-                                                           f"-Xmx{self._heap}"])
+                                                           f"-Xmx{self._heap}", *self._compiler])
         shutil.copy(home / "config" / "log4j2.properties", config)
         _write(config / "elasticsearch.yml", [f"{k}: {v}" for k, v in self._settings().items()])
         for name in ("config", "data", "logs", "tmp"):

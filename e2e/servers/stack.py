@@ -23,6 +23,8 @@ class Stack(Group):
     host: the address that they listen on, tell clients of, and are reached at; it must be there
     before they start. That of a Cluster's node is one that pods reach too.
     authority, kafka_users: see Postgres and Kafka.
+    jit: whether the JVMs compile as well as they can: for who measures, and not only tests. They are
+    ready later then.
     """
 
     kind = "servers"
@@ -30,16 +32,16 @@ class Stack(Group):
     def __init__(self, run_dir: Path | None = None, *, engine: str | None = None,
                  parts: tuple[str, ...] = PARTS, search_heap: str = "1g", kafka_heap: str = "512m",
                  host: str = LOOPBACK, authority: Authority | None = None,
-                 kafka_users: Mapping[str, str] | None = None,
+                 kafka_users: Mapping[str, str] | None = None, jit: bool = False,
                  progress: Callable[[str], None] = to_stderr):
         super().__init__(run_dir, progress)
         engine = engine or os.environ.get("SEARCH") or DEFAULT_ENGINE
         servers = self.run_dir / self.kind
         self.postgres = (Postgres(servers / "postgres", authority, host)
                          if "postgres" in parts else None)
-        self.kafka = (Kafka(servers / "kafka", kafka_heap, authority, kafka_users, host)
+        self.kafka = (Kafka(servers / "kafka", kafka_heap, authority, kafka_users, host, jit)
                       if "kafka" in parts else None)
-        self.search = (Search(servers / "search", engine, search_heap, host)
+        self.search = (Search(servers / "search", engine, search_heap, host, jit)
                        if "search" in parts else None)
 
     @property
