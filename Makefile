@@ -62,7 +62,7 @@ contract: unit ## contract tests, against the real servers
 
 e2e: image ## end-to-end tests, with real servers
 	@set -e; for module in $(E2E); do \
-	  echo "$(PYTHON) -m unittest -v $$module"; $(PYTHON) -m unittest -v $$module; done
+	  echo "$$(date +%T) $(PYTHON) -m unittest -v $$module"; $(PYTHON) -m unittest -v $$module; done
 
 test: unit contract e2e ## all tests
 

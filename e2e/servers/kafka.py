@@ -26,9 +26,9 @@ _TOOL_LOGGING = SERVER_LOGGING.replace("level = info", "level = error").replace(
 
 
 class Kafka(Server):
-    """heap: as for -Xmx. jit: see Stack. users: passwords by name; with them there is `secure_address` besides, for
-    TLS and SASL PLAIN, with the server's key and certificate of `authority`. host: see Server;
-    clients are told it."""
+    """heap: as for -Xmx. jit: see Stack. users: passwords by name; with them there is
+    `secure_address` besides, for TLS and SASL PLAIN, with the server's key and certificate of
+    `authority`. host: see Server; clients are told it."""
 
     name = "kafka"
 
