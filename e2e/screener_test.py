@@ -94,6 +94,7 @@ class Faults:
         self._stack.search.stop()
         self._kill("worker")
         self._stack.search.start()
+        self._stack.search.wait_ready()
         self._survived()
         say("Kafka restarts")
         self._stack.kafka.restart()

@@ -36,17 +36,19 @@ def find(lowest: int, highest: int) -> Path:
     return min(fit, key=lambda home: versions[home])
 
 
-def shared_classes(home: Path, jars: str, process: Callable[[str], Process],
-                   ready: Callable[[], bool]) -> str:
-    """The option that has a server map the classes it needs, in the form they have in memory: it
-    is ready in half the time. The first time of all it is run once to write them.
+def with_shared_classes(home: Path, jars: str, process: Callable[..., Process],
+                        ready: Callable[[], bool]) -> Process:
+    """A server that maps the classes it needs, in the form they have in memory: it is ready in
+    half the time. The first time of all it is run once to write them; a Java that writes none is
+    started without.
 
-    jars: the name of its jars. process: the server with one more option, not started. ready:
+    jars: the name of its jars. process: the server with more options for Java, not started. ready:
     whether it serves.
     """
     name = f"{jars}-classes-{_release(home, 'JAVA_RUNTIME_VERSION')}"
     made = cache.get(_Classes(name, f"{name}.lock", process, ready))
-    return f"-XX:SharedArchiveFile={made / _FILE}"
+    archive = made / _FILE
+    return process(f"-XX:SharedArchiveFile={archive}") if archive.exists() else process()
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class _Classes:
 
     name: str
     lock: str
-    process: Callable[[str], Process]
+    process: Callable[..., Process]
     ready: Callable[[], bool]
 
     def fill(self, folder: Path, progress: Callable[[str], None]) -> None:
@@ -69,6 +71,9 @@ class _Classes:
             process.stop()
         finally:
             process.kill()
+        if not (folder / _FILE).exists():
+            progress(f"{process.name}: this Java writes no shared classes; see {process.log}")
+            (folder / "none").touch()
 
 
 def _version(home: Path) -> int:

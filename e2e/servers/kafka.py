@@ -25,6 +25,10 @@ _TOOL_LOGGING = SERVER_LOGGING.replace("level = info", "level = error").replace(
     "appender.console.name", "appender.console.target = SYSTEM_ERR\nappender.console.name")
 
 
+def _java_home() -> Path:
+    return java.find(17, 25)
+
+
 class Kafka(Server):
     """heap: as for -Xmx. jit: see Stack. users: passwords by name; with them there is
     `secure_address` besides, for TLS and SASL PLAIN, with the server's key and certificate of
@@ -38,7 +42,6 @@ class Kafka(Server):
         super().__init__(folder, host)
         self._heap = heap
         self._compiler = [] if jit else [java.SHORT_LIVED]
-        self._home = java.find(17, 25)
         self._controller = f"{self.host}:{ports.take()}"
         self._settings = self._defaults()
         if authority is not None:
@@ -120,13 +123,13 @@ class Kafka(Server):
              "kafka.tools.StorageTool", "format", "--standalone",
              "--cluster-id", "c2VhcmNoc3luYy1lMmUAAA", "--config", str(properties)])
 
-        def process(classes: str) -> Process:
-            command = self._java(f"-Xmx{self._heap}", "-XX:+ExitOnOutOfMemoryError", classes,
-                                 *self._compiler, logging="server")
+        def process(*options: str) -> Process:
+            command = self._java(f"-Xmx{self._heap}", "-XX:+ExitOnOutOfMemoryError",
+                                 *self._compiler, *options, logging="server")
             return Process(self.name, [*command, "kafka.Kafka", str(properties)], self.log,
                            cwd=self.folder)
 
-        return process(java.shared_classes(self._home, artefacts.KAFKA.name, process, self._ready))
+        return java.with_shared_classes(_java_home(), artefacts.KAFKA.name, process, self._ready)
 
     def _ready(self) -> bool:
         try:
@@ -157,7 +160,7 @@ class Kafka(Server):
         return self.metadata().topics.get(topic)
 
     def _java(self, *options: str, logging: str) -> list[str]:
-        return [str(self._home / "bin" / "java"), *options,
+        return [str(_java_home() / "bin" / "java"), *options,
                 f"-Dlog4j2.configurationFile={self.folder / f'{logging}-log4j2.properties'}",
                 "-cp", f"{cache.get(artefacts.KAFKA)}/*"]
 

@@ -80,14 +80,14 @@ class Search(Server):
         tmp.mkdir()
         place = cache.get(jars)
 
-        def process(classes: str) -> Process:
+        def process(*options: str) -> Process:
             command = [str(home / "bin" / "java"), f"-Xmx{self._heap}", f"-Djava.io.tmpdir={tmp}",
                        "-XX:+ExitOnOutOfMemoryError", "-Dlog4j2.shutdownHookEnabled=false",
-                       classes, *self._compiler, "-cp", f"{place}/*", str(_LAUNCHER),
+                       *self._compiler, *options, "-cp", f"{place}/*", str(_LAUNCHER),
                        str(self.folder), self.host, str(self.port), str(self._transport_port)]
             return Process(self.name, command, self.log, cwd=self.folder)
 
-        return process(java.shared_classes(home, jars.name, process, self._ready))
+        return java.with_shared_classes(home, jars.name, process, self._ready)
 
     def _elasticsearch_8(self, java_home: Path) -> Process:
         home, env = self._elasticsearch_home(artefacts.ELASTICSEARCH_8, java_home)

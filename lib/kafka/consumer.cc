@@ -131,8 +131,8 @@ Result<void> Consumer::assign(std::span<const PartitionStart> partitions) {
     rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(),
                                       partition.partition.get())
         ->offset = to_raw(start);
-    RETURN_IF_ERROR(impl_->unpause(std::span(&partition, 1)));
   }
+  RETURN_IF_ERROR(impl_->unpause(from_list(*list)));
   const auto error = rd_kafka_assign(impl_->client.get(), list.get());
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(error, "assign"));
   impl_->assignment.clear();

@@ -153,7 +153,8 @@ class Consumer {
 
   // A paused partition stays ours and is not delivered. Its fetched records are thrown away and
   // fetched again after resume(): pause for long, not between two polls. Partitions that are not
-  // ours, or paused or not paused already, are left out silently. A new assignment starts unpaused.
+  // ours are left out silently; to pause what is paused, or to resume what is not, does nothing. A
+  // new assignment starts unpaused.
   Result<void> pause(std::span<const TopicPartition> partitions);
   Result<void> resume(std::span<const TopicPartition> partitions);
 

@@ -47,7 +47,7 @@ void Consumer::Impl::on_rebalance(int kind, rd_kafka_topic_partition_list_t& lis
   const auto partitions = from_list(list);
   Handle<rd_kafka_error_s> error;
   if (kind == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-    if (auto started = unpause(partitions); !started) pending_error = started.error();
+    if (auto fresh = unpause(partitions); !fresh && !pending_error) pending_error = fresh.error();
     if (!partitions.empty()) take(partitions, list);
     error.reset(rd_kafka_incremental_assign(client.get(), &list));
   } else {
@@ -217,7 +217,7 @@ Result<void> Consumer::Impl::unpause(std::span<const TopicPartition> partitions)
   const auto error = rd_kafka_resume_partitions(client.get(), list.get());
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(error, "resume"));
   for (const auto& each : still) paused.erase(each);
-  return first_error(*list, "resume of");
+  return {};  // one that librdkafka has forgotten is not paused
 }
 
 }  // namespace searchsync::kafka

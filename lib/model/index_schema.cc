@@ -79,8 +79,7 @@ Typed<ReindexSpec> build_reindex(Schema& schema, const Basics& basics,
           .field("maxLagRecords", &CutoverSpec::max_lag_records,
                  integer_type<int64_t>(schema, {0, kBillion}),
                  "The rebuilt index is at most this many records behind when it is about to take "
-                 "over, or no further behind than the one in service. Readers see no older "
-                 "document even so.")
+                 "over. Readers see no older document even so.")
           .field("stableFor", &CutoverSpec::stable_for,
                  duration_type<std::chrono::seconds>(schema, {0, kDay}),
                  "For at least this long. The first index of all does not wait for it.")

@@ -29,7 +29,7 @@ Readiness readiness(const IndexView& view, const ObservedGeneration& generation,
   // Once it has committed past the Lead record it shows nothing older, however much came since.
   const bool led = may_show_older(view, generation) && swap_before(view, generation).has_value();
   const int64_t lag = lag_records(view.folded(generation), log->begin, log->end);
-  if (!led && lag > spec.reindex.cutover.max_lag_records) {
+  if (view.incumbent != nullptr && !led && lag > spec.reindex.cutover.max_lag_records) {
     return wait(fmt::format("its lag is {} records", lag));
   }
   const auto* workers = view.in.observed.workload(view.worker_name_of(generation));

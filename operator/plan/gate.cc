@@ -197,20 +197,11 @@ class Gate {
     return false;
   }
 
-  // What serves from the same log is as far behind as this: then nobody is kept from a newer
-  // document, however much comes.
-  bool keeps_up(int64_t lag) const {
-    const auto* served = in_.incumbent;
-    return served != nullptr && served->index != in_.generation.index &&
-           served->document_log == in_.generation.document_log &&
-           lag <= lag_records(fold(*served), log_.begin, log_.end);
-  }
-
   void stay_caught_up() {
     const auto& cutover = in_.index.spec.reindex.cutover;
     const int64_t lag = lag_records(folded_, log_.begin, log_.end);
     outcome_.progress = 1;
-    if (lag > cutover.max_lag_records && !keeps_up(lag)) {
+    if (lag > cutover.max_lag_records) {
       note_.caught_up_since.reset();
       wait(GateOutcome::Waiting::kLag, fmt::format("its lag of {} records exceeds maxLagRecords {}",
                                                    lag, cutover.max_lag_records));

@@ -11,9 +11,8 @@
 // ...), and bounded by the depth of the relations. A moment in which everything is folded ends it
 // at once. Then all rows of a document are there, and the generation is told to write them: by a
 // Begin record in each partition, which it does not commit past before every document is written.
-// After that the lag must be low. One that is to take over from another must stay so for a while;
-// no further behind than the other, in the same log, will do; and it has no more documents refused
-// meanwhile than were open dead letters before.
+// After that the lag must be low. One that is to take over from another must stay so for a while,
+// and have no more documents refused meanwhile than were open dead letters before.
 //
 // The proof needs the order of reading that ObservedIndex promises.
 

@@ -71,7 +71,6 @@ struct CatchingUp {
     auto& cutover = declared.indices[0].spec.reindex.cutover;
     cutover = {.max_lag_records = 100, .stable_for = std::chrono::seconds(30)};
     seen.topics["log"] = {.begin = offsets({0}), .end = offsets({10'000})};
-    seen.topics["other"] = {.begin = offsets({0}), .end = offsets({10'000})};
   }
 
   // Behind by so many records, for so long: whether it is complete.
@@ -110,29 +109,6 @@ TEST(Gate, OneThatTakesOverStaysCaughtUpBefore) {
   EXPECT_FALSE(world.complete(100, 20, &world.served));
   EXPECT_FALSE(world.complete(100, 29, &world.served));
   EXPECT_TRUE(world.complete(100, 1, &world.served));
-}
-
-// However much comes: it is no further behind than what readers have now.
-TEST(Gate, NoFurtherBehindThanWhatServesIsCaughtUp) {
-  CatchingUp world;
-  world.commit(world.served, 5'000);
-  EXPECT_FALSE(world.complete(5'001, 0, &world.served));
-  EXPECT_FALSE(world.complete(5'000, 0, &world.served));
-  EXPECT_TRUE(world.complete(4'000, 30, &world.served));
-}
-
-TEST(Gate, WhatServesFromAnotherLogIsNoMeasure) {
-  CatchingUp world;
-  world.served.document_log = "other";
-  world.commit(world.served, 5'000);
-  EXPECT_FALSE(world.complete(4'000, 0, &world.served));
-  EXPECT_FALSE(world.complete(4'000, 30, &world.served));
-}
-
-TEST(Gate, AnIndexIsNoMeasureOfItself) {
-  CatchingUp world;
-  EXPECT_FALSE(world.complete(4'000, 0, &world.built));
-  EXPECT_FALSE(world.complete(4'000, 30, &world.built));
 }
 
 }  // namespace

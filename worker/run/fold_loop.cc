@@ -107,7 +107,7 @@ Result<void> FoldLoop::step(Clock::time_point now) {
     RETURN_IF_ERROR(hold_back(now));
     RETURN_IF_ERROR(outbox_->poll(milliseconds(1)));
   } else {
-    if (std::exchange(paused_, false)) {
+    if (std::exchange(paused_, std::nullopt)) {
       RETURN_IF_ERROR(consumer_->resume(consumer_->assignment()));
     }
     RETURN_IF_ERROR(pause_and_resume(now));
@@ -140,7 +140,7 @@ Result<void> FoldLoop::read(milliseconds timeout) {
       if (assigned != nullptr && !assigned->yields_until) {
         assigned->worker->reached(end.offset, milliseconds_now());
         assigned->behind_since.reset();
-        assigned->lag.at_end();
+        if (!assigned->worker->halted()) assigned->lag.at_end();
       }
       continue;
     }
@@ -181,6 +181,7 @@ void FoldLoop::apply(Partition partition, std::span<const LogRecord> records) {
       yield(*assigned, model::kYield);
     }
   }
+  if (worker.halted() && !records.empty()) note_applied(*assigned, records);  // for its lag
 }
 
 void FoldLoop::note_applied(Assigned& assigned, std::span<const LogRecord> records) {
@@ -212,8 +213,8 @@ bool FoldLoop::blocked() const {
 Result<void> FoldLoop::hold_back(Clock::time_point now) {
   if (!blocked_since_) blocked_since_ = now;
   if (now - *blocked_since_ < kStillMember) return {};
-  paused_ = true;
-  RETURN_IF_ERROR(consumer_->pause(consumer_->assignment()));
+  if (paused_ != assignments_) RETURN_IF_ERROR(consumer_->pause(consumer_->assignment()));
+  paused_ = assignments_;
   return read(milliseconds(0));
 }
 

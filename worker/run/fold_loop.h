@@ -116,7 +116,7 @@ class FoldLoop : private kafka::GroupListener {
   DocumentQueue documents_;
   std::optional<Error> failure_;  // of a callback
   std::optional<Clock::time_point> blocked_since_;
-  bool paused_ = false;
+  std::optional<uint64_t> paused_;  // all assignments up to this one
   Clock::time_point next_commit_;
   Clock::time_point next_show_;
   BulkLane::Totals shown_;

@@ -3,9 +3,18 @@
 #include <algorithm>
 
 namespace searchsync::worker {
+namespace {
+
+constexpr size_t kEntriesMax = 1'000;
+
+}  // namespace
 
 void Lag::took(Offset end, int64_t timestamp_ms) {
-  under_way_.push_back({end, timestamp_ms});
+  if (under_way_.size() < kEntriesMax) {
+    under_way_.push_back({end, timestamp_ms});
+  } else {
+    under_way_.back().end = end;
+  }
   newest_ = timestamp_ms;
   known_ = true;
 }

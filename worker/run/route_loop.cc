@@ -135,7 +135,7 @@ Result<void> RouteLoop::run(std::stop_token stop) {
       RETURN_IF_ERROR(outbox_->poll(milliseconds(1)));
       continue;
     }
-    if (std::exchange(paused_, false)) {
+    if (std::exchange(paused_, std::nullopt)) {
       RETURN_IF_ERROR(consumer_->resume(consumer_->assignment()));
       pause_halted_ = true;
     }
@@ -175,6 +175,8 @@ Result<void> RouteLoop::read(milliseconds timeout) {
       if (Assigned* ended = find(end.topic, end.partition)) reached(*ended, end.offset);
       continue;
     }
+    // No batch begins with it: that would be done at once, and what was left out before committed.
+    if (halted(message->topic)) continue;
     if (assigned == nullptr || assigned->partition.partition != message->partition ||
         assigned->partition.topic != message->topic) {
       close();
@@ -184,7 +186,6 @@ Result<void> RouteLoop::read(milliseconds timeout) {
       batch = {.number = owner.batch, .next = message->offset};
       oldest_ms = message->timestamp_ms;
     }
-    if (halted(message->topic)) continue;
     if (route(*message, owner, batch)) batch.next = Offset(message->offset.get() + 1);
   }
   close();
@@ -371,8 +372,8 @@ void RouteLoop::on_commit_failed(const Error& error) {
 Result<void> RouteLoop::hold_back(Time now) {
   if (!blocked_since_) blocked_since_ = now;
   if (now - *blocked_since_ < kStillMember) return {};
-  paused_ = true;
-  RETURN_IF_ERROR(consumer_->pause(consumer_->assignment()));
+  if (paused_ != assignments_) RETURN_IF_ERROR(consumer_->pause(consumer_->assignment()));
+  paused_ = assignments_;
   return read(milliseconds(0));
 }
 

@@ -115,7 +115,7 @@ class RouteLoop : private kafka::GroupListener {
   Time next_commit_;
   Time next_look_;  // at the open letters, while a binding is halted
   std::optional<Time> blocked_since_;
-  bool paused_ = false;                        // all of it
+  std::optional<uint64_t> paused_;             // all assignments up to this one
   bool pause_halted_ = false;                  // some of it is to be
   std::unique_ptr<kafka::Consumer> consumer_;  // last: its destructor calls the listener
 };
