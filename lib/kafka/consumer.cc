@@ -28,6 +28,18 @@ const char* reset_policy(Consumer::NoOffset no_offset) {
   return "error";
 }
 
+int64_t start_without(Consumer::NoOffset no_offset) {
+  switch (no_offset) {
+    case Consumer::NoOffset::kBeginning:
+      return RD_KAFKA_OFFSET_BEGINNING;
+    case Consumer::NoOffset::kEnd:
+      return RD_KAFKA_OFFSET_END;
+    case Consumer::NoOffset::kFail:
+      return RD_KAFKA_OFFSET_STORED;
+  }
+  return RD_KAFKA_OFFSET_STORED;
+}
+
 Result<Handle<rd_kafka_conf_t>> consumer_conf(const ClientConfig& config, const std::string& group,
                                               const Consumer::Options& options) {
   ASSIGN_OR_RETURN(auto conf, make_conf(config));
@@ -91,6 +103,7 @@ Result<std::unique_ptr<Consumer>> Consumer::create(const ClientConfig& config, s
   rd_kafka_poll_set_consumer(impl->client.get());
   impl->queue.reset(rd_kafka_queue_get_consumer(impl->client.get()));
   impl->queue_bytes_max = options.queue_bytes_max;
+  impl->no_offset = start_without(options.no_offset);
   return std::unique_ptr<Consumer>(new Consumer(std::move(impl)));
 }
 
@@ -185,14 +198,12 @@ Result<void> Consumer::commit(std::span<const TopicOffset> offsets, CommitMode m
   const auto list = to_list(offsets);
   const std::string context = "kafka group " + impl_->group + ": commit";
   if (mode == CommitMode::kAsync) {
-    const auto error = rd_kafka_commit(impl_->client.get(), list.get(), 1);
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-    return std::unexpected(make_error(error, context));
+    return impl_->sent(rd_kafka_commit(impl_->client.get(), list.get(), 1), context);
   }
   const Handle<rd_kafka_queue_s> answers(rd_kafka_queue_new(impl_->client.get()));
-  const auto refused =
-      rd_kafka_commit_queue(impl_->client.get(), list.get(), answers.get(), nullptr, nullptr);
-  if (refused != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(refused, context));
+  RETURN_IF_ERROR(impl_->sent(
+      rd_kafka_commit_queue(impl_->client.get(), list.get(), answers.get(), nullptr, nullptr),
+      context));
   const Handle<rd_kafka_event_t> answer(rd_kafka_queue_poll(answers.get(), to_timeout(timeout)));
   if (!answer) return std::unexpected(make_error(RD_KAFKA_RESP_ERR__TIMED_OUT, context));
   const auto error = rd_kafka_event_error(answer.get());
@@ -200,6 +211,11 @@ Result<void> Consumer::commit(std::span<const TopicOffset> offsets, CommitMode m
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(error, context));
   const auto* const each = rd_kafka_event_topic_partition_list(answer.get());
   return each ? first_error(*each, "commit of") : Result<void>{};
+}
+
+bool Consumer::committing() const {
+  return impl_->commits > 0 &&
+         std::chrono::steady_clock::now() < impl_->committed_at + std::chrono::seconds(1);
 }
 
 Result<std::vector<std::optional<Offset>>> Consumer::committed(

@@ -132,6 +132,11 @@ class Consumer {
   Result<void> commit(std::span<const TopicOffset> offsets, CommitMode mode,
                       std::chrono::milliseconds timeout = std::chrono::seconds(10));
 
+  // Whether the answer to a commit is still to come, for at most a second. Another one now could be
+  // overtaken by it: librdkafka sends again what a broker could not take.
+  // Source: librdkafka 2.0.2, rd_kafka_handle_OffsetCommit().
+  bool committing() const;
+
   // What the group committed, in the order asked; nullopt: never.
   Result<std::vector<std::optional<Offset>>> committed(std::span<const TopicPartition> partitions,
                                                        std::chrono::milliseconds timeout);

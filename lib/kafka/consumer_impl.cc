@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 
 #include "lib/base/check.h"
 #include "lib/base/log.h"
@@ -41,6 +42,9 @@ Result<void> first_error(const rd_kafka_topic_partition_list_t& list, std::strin
 
 namespace {
 constexpr size_t kQueueMessagesMax = 100'000;  // queued.min.messages, librdkafka's default
+constexpr std::chrono::milliseconds kAskMax{15'000};
+constexpr std::chrono::milliseconds kAnswerMax{5'000};
+constexpr std::chrono::milliseconds kAskAgain{100};
 }  // namespace
 
 void Consumer::Impl::on_rebalance(int kind, rd_kafka_topic_partition_list_t& list) {
@@ -73,6 +77,34 @@ void Consumer::Impl::take(const std::vector<TopicPartition>& partitions,
   for (size_t i = 0; i < starts.size(); ++i) {
     list.elems[i].offset = to_raw(starts[i]);
     assignment.add(partitions[i], floor_of(starts[i]));
+  }
+  find_committed(partitions, list);
+}
+
+// librdkafka would ask by itself, but where the coordinator has just moved it does not ask again:
+// then it never starts, nor anything that is assigned later.
+// Source: github.com/confluentinc/librdkafka/issues/5586.
+void Consumer::Impl::find_committed(std::span<const TopicPartition> partitions,
+                                    rd_kafka_topic_partition_list_t& list) const {
+  std::vector<size_t> places;
+  std::vector<TopicPartition> asked;
+  for (size_t i = 0; i < partitions.size(); ++i) {
+    if (list.elems[i].offset != RD_KAFKA_OFFSET_STORED) continue;
+    places.push_back(i);
+    asked.push_back(partitions[i]);
+  }
+  if (asked.empty()) return;
+  const auto committed = to_list(asked);
+  const auto deadline = std::chrono::steady_clock::now() + kAskMax;
+  while (rd_kafka_committed(client.get(), committed.get(), static_cast<int>(kAnswerMax.count())) !=
+             RD_KAFKA_RESP_ERR_NO_ERROR ||
+         !first_error(*committed, "committed offset of")) {
+    if (std::chrono::steady_clock::now() >= deadline) return;
+    std::this_thread::sleep_for(kAskAgain);
+  }
+  for (size_t i = 0; i < places.size(); ++i) {
+    const auto offset = committed->elems[i].offset;
+    list.elems[places[i]].offset = offset >= 0 ? offset : no_offset;
   }
 }
 
@@ -110,7 +142,16 @@ void Consumer::Impl::on_client_error(int code, std::string_view reason) {
   }
 }
 
+Result<void> Consumer::Impl::sent(int code, const std::string& context) {
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(code, context));
+  ++commits;
+  committed_at = std::chrono::steady_clock::now();
+  return {};
+}
+
+// Comes for every commit that was sent.
 void Consumer::Impl::on_commit(int code, const rd_kafka_topic_partition_list_t* list) {
+  if (commits > 0) --commits;
   if (code == RD_KAFKA_RESP_ERR__NO_OFFSET || !listener) return;
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
     listener->on_commit_failed(make_error(code, "kafka group " + group + ": commit"));

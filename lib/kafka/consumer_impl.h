@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <set>
@@ -24,6 +25,7 @@ struct Consumer::Impl {
       : brokers(std::move(brokers_in)), group(std::move(group_in)), listener(listener_in) {}
 
   void on_rebalance(int kind, rd_kafka_topic_partition_list_s& list);
+  Result<void> sent(int code, const std::string& context);  // a commit was, or was refused
   void on_client_error(int code, std::string_view reason);
   void on_commit(int code, const rd_kafka_topic_partition_list_s* list);
 
@@ -33,6 +35,10 @@ struct Consumer::Impl {
 
   void take(const std::vector<TopicPartition>& partitions, rd_kafka_topic_partition_list_s& list);
   void give_up(const std::vector<TopicPartition>& partitions);
+
+  // Replaces, of the partitions in `list`, a start at what the group has committed by the offset.
+  void find_committed(std::span<const TopicPartition> partitions,
+                      rd_kafka_topic_partition_list_s& list) const;
 
   // librdkafka stops fetching when its queue is full (100,000 messages or queue_bytes_max), and
   // then looks again only once a second, however soon the queue is empty. This makes it look: a
@@ -52,6 +58,7 @@ struct Consumer::Impl {
   const std::string brokers;
   const std::string group;
   GroupListener* const listener;  // null: a reader without a group
+  int64_t no_offset = 0;          // where to start if nothing is committed, as librdkafka has it
 
   Handle<rd_kafka_s> client;
   Handle<rd_kafka_queue_s> queue;  // of what has been fetched
@@ -59,9 +66,11 @@ struct Consumer::Impl {
   size_t queued_most = 0;    // messages in the queue at its fullest since the last wake-up
   size_t average_bytes = 0;  // of a message, lately
   Assignment assignment;
-  std::set<TopicPartition> paused;  // by us, be they ours now or not
-  PollBatch* polling = nullptr;     // the batch that poll() is filling
-  size_t outstanding = 0;           // batches alive
+  std::set<TopicPartition> paused;                     // by us, be they ours now or not
+  PollBatch* polling = nullptr;                        // the batch that poll() is filling
+  size_t outstanding = 0;                              // batches alive
+  size_t commits = 0;                                  // whose answer is still to come
+  std::chrono::steady_clock::time_point committed_at;  // when the last was sent
   bool closed = false;
   std::optional<Error> pending_error;  // for the next poll() that has nothing else to say
   std::optional<Error> connection_error;

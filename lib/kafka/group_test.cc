@@ -334,6 +334,55 @@ TEST(Group, NoOffsetMayBeAnError) {
   EXPECT_NE(error->message.find("topic t partition 0"), std::string::npos) << error->message;
 }
 
+// The coordinator moved between the assignment and the question where to start.
+TEST(Group, StartsAlthoughTheFirstToBeAskedIsNoCoordinator) {
+  testing::MockKafka cluster;
+  cluster.create_topic("t", 1);
+  TestProducer producer(cluster.config());
+  producer.send_numbers("t", 0, 3);
+  constexpr int kNotCoordinator = 16;
+  cluster.fail_next(testing::MockKafka::Api::kOffsetFetch, {kNotCoordinator});
+  Member member(cluster.config(), "g", "t");
+  member.commit_on_revoke = false;
+  EXPECT_TRUE(until([&] {
+    member.poll();
+    return member.seen.size() == 3;
+  }));
+}
+
+// librdkafka sends a commit again that the broker could not take, without a look at newer ones.
+TEST(Group, ACommitIsNotOvertakenByAnOlderOne) {
+  testing::MockKafka cluster;
+  cluster.create_topic("t", 1);
+  TestProducer producer(cluster.config());
+  producer.send_numbers("t", 0, 2);
+  Member member(cluster.config(), "g", "t");
+  member.commit_on_revoke = false;
+  ASSERT_TRUE(until([&] {
+    member.poll();
+    return member.seen.size() == 2;
+  }));
+  constexpr int kCoordinatorLoads = 14;
+  cluster.fail_next(testing::MockKafka::Api::kOffsetCommit, {kCoordinatorLoads});
+  for (int64_t offset = 1; offset <= 2; ++offset) {
+    ASSERT_TRUE(until([&] {
+      member.poll();
+      return !member.consumer->committing();
+    }));
+    const TopicOffset done{"t", Partition(0), Offset(offset)};
+    ASSERT_TRUE(member.consumer->commit(std::span(&done, 1), CommitMode::kAsync));
+    EXPECT_TRUE(member.consumer->committing());
+  }
+  ASSERT_TRUE(until([&] {
+    member.poll();
+    return !member.consumer->committing();
+  }));
+  const TopicPartition partition{"t", Partition(0)};
+  const auto committed = member.consumer->committed(std::span(&partition, 1), seconds(10));
+  ASSERT_TRUE(committed) << committed.error().message;
+  EXPECT_EQ(committed->front(), Offset(2));
+}
+
 TEST(Group, CommitFencedByTheBroker) {
   testing::MockKafka cluster;
   cluster.create_topic("t", 1);

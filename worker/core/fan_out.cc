@@ -110,14 +110,11 @@ bool Fold::follow(const FanOut& change, size_t& budget, std::string& cursor, Eff
 }
 
 bool Fold::fan_out(size_t limit, Effects& effects, FanOut& followed) {
-  const auto prefix = keys_.fan_outs();
-  bool found = false;
-  store_.scan(prefix, "", [&](std::string_view key, std::string_view value) {
-    followed = decode_fan_out(key, value, prefix.size());
-    found = true;
-    return false;
-  });
-  if (!found) return false;
+  const auto all = fan_outs();
+  // A row that changes again and again comes behind the others with each change.
+  const auto oldest = std::ranges::min_element(all, {}, &FanOut::since);
+  if (oldest == all.end()) return false;
+  followed = *oldest;
   duties_ = {.sends = false, .touches = true};
   size_t budget = limit;
   FanOut rest = followed;

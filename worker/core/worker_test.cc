@@ -1,7 +1,10 @@
 #include "worker/core/worker.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <set>
 
 #include "worker/core/test_bindings.h"
 #include "worker/core/version.h"
@@ -175,6 +178,38 @@ TEST_F(WorkerTest, WhatWasUnderWayIsGivenOutAgain) {
   EXPECT_EQ(worker_->committable(), Offset(2));
   worker_->acknowledge(again[0].batch);
   EXPECT_EQ(worker_->committable(), Offset(3));
+}
+
+// A row that many documents use is changed more often than all of them can be touched.
+TEST_F(WorkerTest, ABusyRowDoesNotHoldUpAnother) {
+  for (int i = 0; i < 200; ++i) {
+    const auto number = std::to_string(i);
+    const auto row = fmt::format(R"({{"n":1,"owner":"{}"}})", i < 100 ? "a" : "z");
+    apply({.kind = MessageKind::kRow,
+           .binding = kRun,
+           .key = number,
+           .position = {0, 1},
+           .row = row});
+  }
+  uint64_t position = 1;
+  const auto change = [&](std::string_view owner) {
+    apply({.kind = MessageKind::kLookup,
+           .binding = kOwner,
+           .key = owner,
+           .position = {0, ++position},
+           .row = fmt::format(R"({{"name":"{}"}})", position)});
+  };
+  change("a");
+  change("z");
+  std::set<std::string> touched;
+  for (int i = 0; i < 20; ++i) {
+    change("a");
+    const auto work = worker_->fan_out(50);
+    ASSERT_TRUE(work.has_value());
+    for (const auto& touch : work->touched) touched.insert(touch.root);
+  }
+  EXPECT_THAT(touched, SizeIs(testing::Ge(168))) << "all but those touched at once, 32 of each";
+  EXPECT_TRUE(touched.contains("199"));
 }
 
 TEST_F(WorkerTest, ANewGenerationWritesNothingUntilItIsTold) {

@@ -10,6 +10,8 @@
 namespace searchsync::worker {
 namespace {
 
+constexpr std::chrono::milliseconds kClientBusy{50};
+
 std::chrono::duration<double> seconds_between(Clock::time_point from, Clock::time_point to) {
   return to - from;
 }
@@ -107,16 +109,23 @@ Clock::time_point BulkLane::send(Clock::time_point now) {
 
 void BulkLane::submit(Batch batch, Clock::time_point now) {
   auto request = elastic::bulk_request(options_.index, std::move(batch.body), options_.timeout);
-  totals_.requests += 1;
-  totals_.bytes += request.body.size();
+  const size_t bytes = request.body.size();
   auto holder = std::make_shared<Batch>(std::move(batch));
   const bool accepted = client_.submit(
       std::move(request), [queue = arrived_, holder, now](http::Completion completion) {
         holder->body = std::move(completion.request.body);
         queue->push_always({std::move(*holder), std::move(completion.response), now, Clock::now()});
       });
-  CHECK(accepted, "the client takes at least {} requests", options_.requests_max);
-  ++in_flight_;
+  if (accepted) {
+    ++in_flight_;
+    totals_.requests += 1;
+    totals_.bytes += bytes;
+    return;
+  }
+  // Requests of a loop before this one are still under way in the client.
+  holder->body = std::move(request.body);
+  holder->not_before = now + kClientBusy;
+  waiting_.push_front(std::move(*holder));
 }
 
 void BulkLane::check(Clock::time_point now) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <future>
 #include <map>
 #include <mutex>
 
@@ -155,6 +156,32 @@ TEST_F(BulkLaneTest, FindsTheDocumentThatTheEngineCannotRead) {
     EXPECT_EQ(outcome, root == "d5" ? elastic::Outcome::kRejected : elastic::Outcome::kApplied)
         << root;
   }
+}
+
+// A loop ended, and its requests are still under way in the client that the next one uses, too.
+TEST_F(BulkLaneTest, WaitsForAClientThatIsFull) {
+  auto client =
+      http::AsyncClient::create({.base_urls = {"http://" + server_.address()}, .in_flight_max = 1});
+  ASSERT_TRUE(client.has_value()) << client.error().message;
+  client_ = std::move(*client);
+  std::promise<void> go_on;
+  auto released = go_on.get_future().share();
+  std::atomic<bool> asked = false;
+  answer_ = [&](const std::string& body) {
+    if (!asked.exchange(true)) released.wait();
+    return http::Response{.body = items(count_lines(body) / 2, 200)};
+  };
+  {
+    BulkLane before({.index = IndexName("runs"), .delay = milliseconds(0)}, *client_, 1);
+    add(before, "a");
+    before.send(Clock::now());
+  }
+  BulkLane lane({.index = IndexName("runs"), .delay = milliseconds(0)}, *client_, 1);
+  add(lane, "b");
+  lane.send(Clock::now());
+  EXPECT_FALSE(lane.idle());
+  go_on.set_value();
+  EXPECT_EQ(finish(lane).at("b"), elastic::Outcome::kApplied);
 }
 
 TEST_F(BulkLaneTest, ChecksTheIndexWhileThereIsNothingToWrite) {

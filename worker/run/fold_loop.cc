@@ -98,7 +98,7 @@ Result<void> FoldLoop::step(Clock::time_point now) {
   for (const auto urgency : kUrgencies) {
     if (bulk_.has_room(urgency)) next = std::min(next, documents_.next_due(urgency));
   }
-  if (now >= next_commit_) {
+  if (now >= next_commit_ && !consumer_->committing()) {
     next_commit_ = now + kCommitEvery;
     commit(kafka::CommitMode::kAsync);
   }
@@ -365,12 +365,16 @@ void FoldLoop::build(Clock::time_point now, bool early) {
   }
 }
 
-// One chunk of one change between two polls, and only while few documents wait.
+// One chunk of one change between two polls, and only while few documents wait; the partitions in
+// turn, for one may never come to an end.
 void FoldLoop::fan_out() {
   if (documents_.size() >= kFanOutDocuments) return;
-  for (auto& [assignment, assigned] : assigned_) {
-    if (auto work = assigned.worker->fan_out(kFanOutEdges)) {
-      take(assigned, std::move(*work));
+  auto next = assigned_.upper_bound(fanned_out_);
+  for (size_t i = 0; i < assigned_.size(); ++i, ++next) {
+    if (next == assigned_.end()) next = assigned_.begin();
+    if (auto work = next->second.worker->fan_out(kFanOutEdges)) {
+      fanned_out_ = next->first;
+      take(next->second, std::move(*work));
       return;
     }
   }

@@ -113,6 +113,7 @@ class FoldLoop : private kafka::GroupListener {
   std::unique_ptr<Outbox> outbox_;
   std::map<uint64_t, Assigned> assigned_;  // by assignment
   uint64_t assignments_ = 0;
+  uint64_t fanned_out_ = 0;  // the assignment whose turn was last
   DocumentQueue documents_;
   std::optional<Error> failure_;  // of a callback
   std::optional<Clock::time_point> blocked_since_;

@@ -117,7 +117,7 @@ Result<void> RouteLoop::run(std::stop_token stop) {
   auto next_show = Steady::now();
   while (!stop.stop_requested()) {
     const auto now = Steady::now();
-    if (now >= next_commit_) {
+    if (now >= next_commit_ && !consumer_->committing()) {
       next_commit_ = now + kCommitEvery;
       commit(kafka::CommitMode::kAsync);
     }
