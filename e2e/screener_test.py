@@ -34,7 +34,7 @@ _QUIET_SECONDS = 900
 class ScreenerTest(unittest.TestCase):
     def test_equals_the_join_whatever_happens(self):
         say(f"SEED={SEED} RUNS={RUNS} RATE={RATE}")
-        with Stack() as stack:
+        with Stack(jit=True) as stack:
             screener = Screener(stack, stack.run_dir / "resources", SEED, {
                 "replicas: 2\n    sessionTimeout: 45s":
                     f"replicas: {_WORKERS}\n    sessionTimeout: 6s"})

@@ -75,7 +75,7 @@ _PRODUCT: SearchSync
 def setUpModule():
     """One set of servers for all; each test has widgets of its own."""
     global _STACK, _PRODUCT  # pylint: disable=global-statement
-    _STACK = unittest.enterModuleContext(Stack())
+    _STACK = unittest.enterModuleContext(Stack(jit=True))
     declare_widgets(_STACK, _STACK.run_dir / "resources", _HARDER)
     _STACK.postgres.execute(_FUNCTIONS, database="widgets")
     _PRODUCT = unittest.enterModuleContext(

@@ -40,7 +40,7 @@ class ClusterDomainsTest(unittest.TestCase):
         cls.random = random.Random(SEED)
         cls.cluster = cls.enterClassContext(Cluster())
         cls.stack = cls.enterClassContext(
-            Stack(parts=("kafka", "search"), host=cls.cluster.node_address))
+            Stack(parts=("kafka", "search"), host=cls.cluster.node_address, jit=True))
         cls.product = ClusterProduct(cls.cluster)
         cls.product.install()
         resources = cls.stack.run_dir / "resources"

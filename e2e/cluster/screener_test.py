@@ -23,7 +23,7 @@ from e2e.servers import Cluster, Stack
 
 SEED = int(os.environ.get("SEED") or random.randrange(2**32))
 RUNS = int(os.environ.get("RUNS") or 5_000)
-RATE = float(os.environ.get("RATE") or 20)
+RATE = float(os.environ.get("RATE") or 10)
 
 # Against hanging; what a slow machine needs is well within them.
 _SERVED_SECONDS = 1800
@@ -45,7 +45,7 @@ class ClusterScreenerTest(unittest.TestCase):
     def setUpClass(cls):
         say(f"SEED={SEED} RUNS={RUNS} RATE={RATE}")
         cls.cluster = cls.enterClassContext(Cluster())
-        cls.stack = cls.enterClassContext(Stack(host=cls.cluster.node_address))
+        cls.stack = cls.enterClassContext(Stack(host=cls.cluster.node_address, jit=True))
         cls.product = ClusterProduct(cls.cluster)
         cls.product.install()
         cls.screener = Screener(cls.stack, cls.stack.run_dir / "resources", SEED, {

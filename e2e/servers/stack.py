@@ -23,7 +23,8 @@ class Stack(Group):
     host: the address that they listen on, tell clients of, and are reached at; it must be there
     before they start. That of a Cluster's node is one that pods reach too.
     authority, kafka_users: see Postgres and Kafka.
-    jit: whether the JVMs compile as well as they can, for who measures; they are ready later then.
+    jit: whether the JVMs compile as well as they can, for who measures or loads them for minutes.
+    They are ready later then.
     """
 
     kind = "servers"
