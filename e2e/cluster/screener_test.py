@@ -22,7 +22,7 @@ from e2e.harness.stream import Stream
 from e2e.servers import Cluster, Stack
 
 SEED = int(os.environ.get("SEED") or random.randrange(2**32))
-RUNS = int(os.environ.get("RUNS") or 5_000)
+RUNS = int(os.environ.get("RUNS") or 3_000)
 RATE = float(os.environ.get("RATE") or 10)
 
 # Against hanging; what a slow machine needs is well within them.

@@ -26,7 +26,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr uint64_t kHistories = 10;
+constexpr uint64_t kHistories = 6;
 constexpr int kTicks = 150;
 constexpr int kTicksToConverge = 600;
 constexpr int kHours[] = {0, 3, 6};  // that partitions are kept
