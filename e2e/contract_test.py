@@ -33,7 +33,8 @@ class ContractTest(unittest.TestCase):
                       SEARCHSYNC_TEST_KUBECONFIG=str(cluster.kubeconfig))
 
     def _run(self, binary: str, *arguments: str, **environment: str) -> None:
-        done = subprocess.run([str(_BUILD / binary), *arguments], env={**os.environ, **environment}, text=True,
+        done = subprocess.run([str(_BUILD / binary), *arguments],
+                              env={**os.environ, **environment}, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_SECONDS,
                               check=False)
         self.assertEqual(0, done.returncode, done.stdout[-10_000:])

@@ -16,28 +16,22 @@
 namespace searchsync::kafka {
 namespace {
 
-const char* reset_policy(Consumer::NoOffset no_offset) {
-  switch (no_offset) {
-    case Consumer::NoOffset::kBeginning:
-      return "earliest";
-    case Consumer::NoOffset::kEnd:
-      return "latest";
-    case Consumer::NoOffset::kFail:
-      return "error";
-  }
-  return "error";
-}
+// Where to start if nothing is committed: as a property, and as an offset.
+struct Reset {
+  const char* policy;
+  int64_t start;
+};
 
-int64_t start_without(Consumer::NoOffset no_offset) {
+Reset reset_of(Consumer::NoOffset no_offset) {
   switch (no_offset) {
     case Consumer::NoOffset::kBeginning:
-      return RD_KAFKA_OFFSET_BEGINNING;
+      return {"earliest", RD_KAFKA_OFFSET_BEGINNING};
     case Consumer::NoOffset::kEnd:
-      return RD_KAFKA_OFFSET_END;
+      return {"latest", RD_KAFKA_OFFSET_END};
     case Consumer::NoOffset::kFail:
-      return RD_KAFKA_OFFSET_STORED;
+      return {"error", RD_KAFKA_OFFSET_STORED};
   }
-  return RD_KAFKA_OFFSET_STORED;
+  return {"error", RD_KAFKA_OFFSET_STORED};
 }
 
 Result<Handle<rd_kafka_conf_t>> consumer_conf(const ClientConfig& config, const std::string& group,
@@ -54,7 +48,7 @@ Result<Handle<rd_kafka_conf_t>> consumer_conf(const ClientConfig& config, const 
   RETURN_IF_ERROR(put("enable.auto.offset.store", "false"));
   RETURN_IF_ERROR(put("isolation.level", "read_committed"));
   RETURN_IF_ERROR(put("enable.partition.eof", "true"));
-  RETURN_IF_ERROR(put("auto.offset.reset", reset_policy(options.no_offset)));
+  RETURN_IF_ERROR(put("auto.offset.reset", reset_of(options.no_offset).policy));
   RETURN_IF_ERROR(put("session.timeout.ms", session));
   RETURN_IF_ERROR(put("heartbeat.interval.ms", std::to_string(heartbeat)));
   RETURN_IF_ERROR(put("max.poll.interval.ms", std::to_string(options.max_poll_interval.count())));
@@ -103,7 +97,7 @@ Result<std::unique_ptr<Consumer>> Consumer::create(const ClientConfig& config, s
   rd_kafka_poll_set_consumer(impl->client.get());
   impl->queue.reset(rd_kafka_queue_get_consumer(impl->client.get()));
   impl->queue_bytes_max = options.queue_bytes_max;
-  impl->no_offset = start_without(options.no_offset);
+  impl->no_offset = reset_of(options.no_offset).start;
   return std::unique_ptr<Consumer>(new Consumer(std::move(impl)));
 }
 
@@ -145,7 +139,7 @@ Result<void> Consumer::assign(std::span<const PartitionStart> partitions) {
                                       partition.partition.get())
         ->offset = to_raw(start);
   }
-  RETURN_IF_ERROR(impl_->unpause(from_list(*list)));
+  RETURN_IF_ERROR(impl_->resume(from_list(*list)));
   const auto error = rd_kafka_assign(impl_->client.get(), list.get());
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(make_error(error, "assign"));
   impl_->assignment.clear();
@@ -221,19 +215,7 @@ bool Consumer::committing() const {
 Result<std::vector<std::optional<Offset>>> Consumer::committed(
     std::span<const TopicPartition> partitions, std::chrono::milliseconds timeout) {
   if (!impl_->listener) return fail(ErrorCode::kInvalidArgument, "kafka: a reader has no group");
-  const auto list = to_list(partitions);
-  const auto error = rd_kafka_committed(impl_->client.get(), list.get(), to_timeout(timeout));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return std::unexpected(
-        make_error(error, "kafka group " + impl_->group + ": committed offsets"));
-  }
-  RETURN_IF_ERROR(first_error(*list, "committed offset of"));
-  std::vector<std::optional<Offset>> offsets;
-  offsets.reserve(partitions.size());
-  for (const auto& each : std::span(list->elems, static_cast<size_t>(list->cnt))) {
-    offsets.push_back(each.offset >= 0 ? std::optional(Offset(each.offset)) : std::nullopt);
-  }
-  return offsets;
+  return impl_->committed(partitions, timeout);
 }
 
 Result<Watermarks> Consumer::watermarks(const TopicPartition& partition,

@@ -51,7 +51,7 @@ void Consumer::Impl::on_rebalance(int kind, rd_kafka_topic_partition_list_t& lis
   const auto partitions = from_list(list);
   Handle<rd_kafka_error_s> error;
   if (kind == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-    if (auto fresh = unpause(partitions); !fresh && !pending_error) pending_error = fresh.error();
+    if (auto fresh = resume(partitions); !fresh && !pending_error) pending_error = fresh.error();
     if (!partitions.empty()) take(partitions, list);
     error.reset(rd_kafka_incremental_assign(client.get(), &list));
   } else {
@@ -94,18 +94,34 @@ void Consumer::Impl::find_committed(std::span<const TopicPartition> partitions,
     asked.push_back(partitions[i]);
   }
   if (asked.empty()) return;
-  const auto committed = to_list(asked);
   const auto deadline = std::chrono::steady_clock::now() + kAskMax;
-  while (rd_kafka_committed(client.get(), committed.get(), static_cast<int>(kAnswerMax.count())) !=
-             RD_KAFKA_RESP_ERR_NO_ERROR ||
-         !first_error(*committed, "committed offset of")) {
+  auto offsets = committed(asked, kAnswerMax);
+  while (!offsets) {
     if (std::chrono::steady_clock::now() >= deadline) return;
     std::this_thread::sleep_for(kAskAgain);
+    offsets = committed(asked, kAnswerMax);
   }
   for (size_t i = 0; i < places.size(); ++i) {
-    const auto offset = committed->elems[i].offset;
-    list.elems[places[i]].offset = offset >= 0 ? offset : no_offset;
+    const auto& offset = (*offsets)[i];
+    list.elems[places[i]].offset = offset ? offset->get() : no_offset;
   }
+}
+
+Result<std::vector<std::optional<Offset>>> Consumer::Impl::committed(
+    std::span<const TopicPartition> partitions, std::chrono::milliseconds timeout) const {
+  const auto list = to_list(partitions);
+  const auto error =
+      rd_kafka_committed(client.get(), list.get(), static_cast<int>(timeout.count()));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return std::unexpected(make_error(error, "kafka group " + group + ": committed offsets"));
+  }
+  RETURN_IF_ERROR(first_error(*list, "committed offset of"));
+  std::vector<std::optional<Offset>> offsets;
+  offsets.reserve(partitions.size());
+  for (const auto& each : std::span(list->elems, static_cast<size_t>(list->cnt))) {
+    offsets.push_back(each.offset >= 0 ? std::optional(Offset(each.offset)) : std::nullopt);
+  }
+  return offsets;
 }
 
 void Consumer::Impl::give_up(const std::vector<TopicPartition>& partitions) {
@@ -248,10 +264,6 @@ Result<void> Consumer::Impl::pause(std::span<const TopicPartition> partitions) {
 }
 
 Result<void> Consumer::Impl::resume(std::span<const TopicPartition> partitions) {
-  return unpause(those(partitions, [this](const auto& each) { return assignment.contains(each); }));
-}
-
-Result<void> Consumer::Impl::unpause(std::span<const TopicPartition> partitions) {
   const auto still = those(partitions, [this](const auto& each) { return paused.contains(each); });
   if (still.empty()) return {};
   const auto list = to_list(still);

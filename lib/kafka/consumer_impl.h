@@ -47,13 +47,14 @@ struct Consumer::Impl {
   // Source: fetch.queue.backoff.ms, which librdkafka 2.2 has for this and 2.0.2 has not.
   void keep_fetching(const PollBatch& batch);
 
-  // Of `partitions` those that are ours and not yet as is wanted.
-  Result<void> pause(std::span<const TopicPartition> partitions);
-  Result<void> resume(std::span<const TopicPartition> partitions);
+  Result<std::vector<std::optional<Offset>>> committed(std::span<const TopicPartition> partitions,
+                                                       std::chrono::milliseconds timeout) const;
 
+  // Of `partitions` those that are ours and not paused.
+  Result<void> pause(std::span<const TopicPartition> partitions);
   // Of `partitions` those that are paused, be they ours or not: librdkafka remembers it beyond
   // their loss.
-  Result<void> unpause(std::span<const TopicPartition> partitions);
+  Result<void> resume(std::span<const TopicPartition> partitions);
 
   const std::string brokers;
   const std::string group;
