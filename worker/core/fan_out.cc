@@ -109,28 +109,19 @@ bool Fold::follow(const FanOut& change, size_t& budget, std::string& cursor, Eff
   return complete;
 }
 
-bool Fold::fan_out(size_t limit, Effects& effects, FanOut& followed) {
-  const auto all = fan_outs();
-  // A row that changes again and again comes behind the others with each change.
-  const auto oldest = std::ranges::min_element(all, {}, &FanOut::since);
-  if (oldest == all.end()) return false;
-  followed = *oldest;
+void Fold::fan_out(const FanOut& change, size_t limit, Effects& effects) {
   duties_ = {.sends = false, .touches = true};
   size_t budget = limit;
-  FanOut rest = followed;
-  const bool complete = follow(followed, budget, rest.cursor, effects);
-  const auto state_key = keys_.fan_out(followed.binding, followed.key);
-  if (complete && !rest.again) {
-    store_.erase(state_key);
-    return true;
-  }
+  FanOut rest = change;
+  const bool complete = follow(change, budget, rest.cursor, effects);
+  const auto state_key = keys_.fan_out(change.binding, change.key);
+  if (complete && !rest.again) return store_.erase(state_key);
   if (complete) {
     rest.since = *rest.again;
     rest.again.reset();
     rest.cursor.clear();
   }
   store_.put(state_key, encode_fan_out(rest));
-  return true;
 }
 
 std::vector<FanOut> Fold::fan_outs() const {

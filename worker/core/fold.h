@@ -96,9 +96,8 @@ class Fold : public RowReader {
   // depends on the log alone, never on the fields of one generation.
   Result<void> apply(Offset offset, const Message& message, Duties duties, Effects& effects);
 
-  // Follows up to `limit` edges of the oldest change under way. Returns that change as it was
-  // before, or nothing if there is none.
-  bool fan_out(size_t limit, Effects& effects, FanOut& followed);
+  // Follows up to `limit` edges of a change that is under way, as fan_outs() says.
+  void fan_out(const FanOut& change, size_t limit, Effects& effects);
   std::vector<FanOut> fan_outs() const;
   // Forgets the changes before `done`, whose documents are written.
   void drop_fan_outs(Offset done);

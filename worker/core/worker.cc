@@ -216,13 +216,14 @@ void PartitionWorker::advance_first_pass() {
 std::optional<Work> PartitionWorker::fan_out(size_t limit) {
   if (!fanning_out()) return std::nullopt;
   if (at_.first_pass == FirstPass::kWriting) return touch_more_roots(limit);
+  // A row that changes again and again comes behind the others with each change.
+  const FanOut oldest = *std::ranges::min_element(fan_outs_, {}, &FanOut::since);
   Effects effects;
-  FanOut followed;
-  CHECK(fold_.fan_out(limit, effects, followed));
+  fold_.fan_out(oldest, limit, effects);
   Work work;
   work.touched = effects.touched.all();
   work.can_wait = true;
-  open_batch(followed.since, work);
+  open_batch(oldest.since, work);
   fan_outs_ = fold_.fan_outs();
   save_progress();
   store_.commit();
