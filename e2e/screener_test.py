@@ -9,13 +9,12 @@ number of test runs loaded, RATE the changes a second.
 
 import os
 import random
-import sys
-import time
 import unittest
 
 from e2e import screener_oracle
 from e2e.harness import SearchSync, engine, records
 from e2e.harness.dead_letters import dead_letters
+from e2e.harness.progress import say
 from e2e.harness.screener import INDEX, Screener
 from e2e.harness.stream import Stream
 from e2e.servers import Stack
@@ -139,10 +138,6 @@ class Faults:
                 _RECOVER_SECONDS)
         finally:
             victim.resume()
-
-
-def say(line: str) -> None:
-    print(time.strftime("%H:%M:%S"), line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

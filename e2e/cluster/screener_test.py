@@ -7,7 +7,6 @@ are made a second.
 import json
 import os
 import random
-import sys
 import time
 import unittest
 
@@ -16,6 +15,7 @@ from e2e.cluster.product import ClusterProduct
 from e2e.cluster.readers import Readers
 from e2e.harness import engine
 from e2e.harness.dead_letters import dead_letters
+from e2e.harness.progress import say
 from e2e.harness.query import Query
 from e2e.harness.screener import INDEX, Screener
 from e2e.harness.stream import Stream
@@ -31,10 +31,6 @@ _RECOVER_SECONDS = 600
 _QUIET_SECONDS = 900
 _MARKS_EVERY_SECONDS = 0.5
 _WORKERS = f"searchsync.io/index={INDEX},searchsync.io/role=worker"
-
-
-def say(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
 
 @unittest.skipUnless(os.geteuid() == 0, "a cluster with a node needs root")
