@@ -63,6 +63,10 @@ void TableLoop::on_lost(std::span<const kafka::TopicPartition> partitions) {
             assigned_.size());
 }
 
+void TableLoop::on_records_lost(const kafka::TopicPartition&, const Error& error) {
+  failure_ = error;
+}
+
 void TableLoop::on_commit_failed(const Error&) {}  // offsets are committed with the rows
 
 Result<void> TableLoop::take_up() {

@@ -66,16 +66,17 @@ class TableLoop : private kafka::GroupListener {
     Clock::time_point try_again{};  // kWaits
     std::unique_ptr<worker::Store> store;
     std::unique_ptr<TablePartition> core;  // once it is kRestores
-    uint64_t rewound_in = 0;              // the poll whose events came too early
-    uint64_t events = 0, duplicates = 0;  // that are counted in the metrics
-    std::optional<Offset> table_end;      // of the transaction that is being written
-    std::optional<metrics::Gauge> lag;    // once it is known
+    uint64_t rewound_in = 0;               // the poll whose events came too early
+    uint64_t events = 0, duplicates = 0;   // that are counted in the metrics
+    std::optional<Offset> table_end;       // of the transaction that is being written
+    std::optional<metrics::Gauge> lag;     // once it is known
   };
 
   std::vector<kafka::StartOffset> on_assigned(
       std::span<const kafka::TopicPartition> partitions) override;
   void on_revoked(std::span<const kafka::TopicPartition> partitions) override;
   void on_lost(std::span<const kafka::TopicPartition> partitions) override;
+  void on_records_lost(const kafka::TopicPartition& partition, const Error& error) override;
   void on_commit_failed(const Error& error) override;
 
   Result<void> start();

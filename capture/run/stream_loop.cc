@@ -176,6 +176,7 @@ Result<void> StreamLoop::publish_position() {
         .ends = outlet_.ends(i), .whole = whole};
   }
   position_due_ = now + kPositionInterval;
+  if (outlet_.take_position_lost()) position_ = {};  // there may be no further one for long
   if (position == position_) return {};
   const std::string json = positions::to_json(position);
   position_due_ = now + std::max(kPositionInterval,

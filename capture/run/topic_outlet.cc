@@ -34,8 +34,9 @@ Result<std::unique_ptr<TopicOutlet>> TopicOutlet::create(Options options, kafka:
 }
 
 void TopicOutlet::delivered(const kafka::Delivery& delivery) {
-  if (delivery.token == kPositionToken) return;
-  if (delivery.error) {
+  if (delivery.token == kPositionToken) {
+    position_lost_ = position_lost_ || delivery.error.has_value();
+  } else if (delivery.error) {
     if (!lost_) lost_ = delivery.error;
   } else if (delivery.token == kStateToken) {
     ++states_saved_;

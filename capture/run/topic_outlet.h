@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "capture/core/seams.h"
@@ -50,8 +51,10 @@ class TopicOutlet final : public Outlet {
   Result<void> read_ends();
   // By partition of the table's topic: behind everything that was acknowledged.
   const std::vector<int64_t>& ends(size_t table) const { return ends_[table]; }
-  // Appends to the topic of positions. If it is lost, the next one says as much.
+  // Appends to the topic of positions.
   Result<void> publish_position(std::string_view key, std::string_view json);
+  // Whether one of them did not arrive, for all we know, since this was asked last.
+  bool take_position_lost() { return std::exchange(position_lost_, false); }
 
   // Hands over what was acknowledged meanwhile. Errors: a record was lost; this outlet is done for.
   Result<void> poll(std::chrono::milliseconds timeout);
@@ -76,6 +79,7 @@ class TopicOutlet final : public Outlet {
   std::vector<std::vector<int64_t>> ends_;  // by table and partition
   std::vector<uint64_t> acknowledged_;      // delivered, and not yet handed over
   std::optional<Error> lost_;
+  bool position_lost_ = false;
   uint64_t states_sent_ = 0;
   uint64_t states_saved_ = 0;
   uint64_t bytes_sent_ = 0;

@@ -77,6 +77,9 @@ class AssignAll : public GroupListener {
   }
   void on_revoked(std::span<const TopicPartition>) override {}
   void on_lost(std::span<const TopicPartition>) override {}
+  void on_records_lost(const TopicPartition&, const Error& error) override {
+    ADD_FAILURE() << error.message;
+  }
   void on_commit_failed(const Error& error) override { ADD_FAILURE() << error.message; }
 };
 

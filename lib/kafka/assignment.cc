@@ -24,6 +24,11 @@ bool Assignment::move(const TopicPartition& partition, Offset to) {
   return true;
 }
 
+std::optional<Offset> Assignment::next(const TopicPartition& partition) const {
+  const auto found = floors_.find(partition);
+  return found == floors_.end() ? std::nullopt : std::optional(found->second);
+}
+
 bool Assignment::admit(const rd_kafka_topic_s* topic_handle, std::string_view topic,
                        Partition partition, Offset offset) {
   if (!last_floor_ || topic_handle != last_topic_ || partition != last_partition_) {

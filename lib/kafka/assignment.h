@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -23,6 +24,8 @@ class Assignment {
   void clear();
 
   bool contains(const TopicPartition& partition) const { return floors_.contains(partition); }
+  // The lowest offset still to be delivered; nothing if the partition is not ours.
+  std::optional<Offset> next(const TopicPartition& partition) const;
   // The next record delivered of the partition is at `to` or after. False if it is not ours.
   bool move(const TopicPartition& partition, Offset to);
 

@@ -57,6 +57,9 @@ class GroupListener {
   // Partitions that have gone already (the session expired): somebody else may be reading them,
   // commits for them answer kFenced.
   virtual void on_lost(std::span<const TopicPartition> partitions) = 0;
+  // The log of a partition of ours ends before what was read of it: the topic was made anew, or its
+  // brokers have lost records. Nothing more is delivered of it until it is assigned again.
+  virtual void on_records_lost(const TopicPartition& partition, const Error& error) = 0;
   // A commit with CommitMode::kAsync failed: with kFenced if the group was rebalancing, which is
   // usual. What is still ours is to be committed again.
   virtual void on_commit_failed(const Error& error) = 0;
@@ -81,13 +84,14 @@ class Consumer {
   enum class NoOffset {
     kBeginning,  // start at the first record there is
     kEnd,
-    kFail,  // poll() fails with kNotFound: for those to whom a gap is a disaster
+    kFail,  // poll() fails with kNotFound: for those to whom a gap is a disaster. Also where the
+            // log ends before it
   };
 
   struct Options {
     std::chrono::milliseconds session_timeout{30'000};
     std::chrono::milliseconds max_poll_interval{300'000};
-    // What to do where nothing is committed, or what was committed is no longer in the log.
+    // What to do where nothing is committed, or where the log begins later than what is to be read.
     NoOffset no_offset = NoOffset::kBeginning;
     // How long a broker may hold a fetch that finds nothing. Data ends the wait at once, so this is
     // no latency for records; but librdkafka has one fetch a broker under way, and a partition that
@@ -121,9 +125,10 @@ class Consumer {
   // Waits up to `timeout` for the first event, then returns what is there without waiting, at most
   // `events_max`. Serves rebalances. Empty when nothing came.
   //
-  // Errors: kNotFound (topic, or offset with NoOffset::kFail), kPermission, kFenced (a static
-  // member was replaced). A broker that is away is no error: librdkafka reconnects; see
-  // connection_error(). After a retryable error or kNotFound the caller may go on polling.
+  // Errors: kNotFound (topic, or offset with NoOffset::kFail; of a reader also a log that ends
+  // before what was read of it), kPermission, kFenced (a static member was replaced). A broker that
+  // is away is no error: librdkafka reconnects; see connection_error(). After a retryable error or
+  // kNotFound the caller may go on polling.
   Result<PollBatch> poll(std::chrono::milliseconds timeout, size_t events_max);
 
   // Commits where to go on reading. kSync waits up to `timeout`.

@@ -45,6 +45,12 @@ constexpr size_t kQueueMessagesMax = 100'000;  // queued.min.messages, librdkafk
 constexpr std::chrono::milliseconds kAskMax{15'000};
 constexpr std::chrono::milliseconds kAnswerMax{5'000};
 constexpr std::chrono::milliseconds kAskAgain{100};
+
+std::vector<TopicPartition> those(std::span<const TopicPartition> partitions, const auto& wanted) {
+  std::vector<TopicPartition> result;
+  std::ranges::copy_if(partitions, std::back_inserter(result), wanted);
+  return result;
+}
 }  // namespace
 
 void Consumer::Impl::on_rebalance(int kind, rd_kafka_topic_partition_list_t& list) {
@@ -85,7 +91,7 @@ void Consumer::Impl::take(const std::vector<TopicPartition>& partitions,
 // then it never starts, nor anything that is assigned later.
 // Source: github.com/confluentinc/librdkafka/issues/5586.
 void Consumer::Impl::find_committed(std::span<const TopicPartition> partitions,
-                                    rd_kafka_topic_partition_list_t& list) const {
+                                    rd_kafka_topic_partition_list_t& list) {
   std::vector<size_t> places;
   std::vector<TopicPartition> asked;
   for (size_t i = 0; i < partitions.size(); ++i) {
@@ -104,6 +110,7 @@ void Consumer::Impl::find_committed(std::span<const TopicPartition> partitions,
   for (size_t i = 0; i < places.size(); ++i) {
     const auto& offset = (*offsets)[i];
     list.elems[places[i]].offset = offset ? offset->get() : no_offset;
+    if (offset) assignment.move(asked[i], *offset);
   }
 }
 
@@ -124,7 +131,11 @@ Result<std::vector<std::optional<Offset>>> Consumer::Impl::committed(
   return offsets;
 }
 
-void Consumer::Impl::give_up(const std::vector<TopicPartition>& partitions) {
+void Consumer::Impl::give_up(const std::vector<TopicPartition>& all) {
+  // One whose records were lost has been given up already.
+  const auto partitions =
+      those(all, [this](const auto& each) { return assignment.contains(each); });
+  if (partitions.empty()) return;
   if (polling) {
     // Taken off librdkafka's queue in this very poll, before the rebalance.
     polling->remove([&](std::string_view topic, Partition partition) {
@@ -190,7 +201,9 @@ void Consumer::Impl::on_message(rd_kafka_message_t* message, PollBatch& batch) {
                          Offset(message->offset))) {
       return batch.add_message(message, topic);
     }
+    look_back(*message, name);
   } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    look_back(*message, name);
     if (assignment.contains({name, Partition(message->partition)})) {
       return batch.add_end(message, name);
     }
@@ -198,6 +211,35 @@ void Consumer::Impl::on_message(rd_kafka_message_t* message, PollBatch& batch) {
     on_consumer_error(*message, name);
   }
   rd_kafka_message_destroy(message);
+}
+
+void Consumer::Impl::look_back(const rd_kafka_message_t& message, const char* topic) {
+  const TopicPartition partition{topic, Partition(message.partition)};
+  const auto next = assignment.next(partition);
+  if (!next || Offset(message.offset) >= *next || looked_back[partition] == *next) return;
+  looked_back[partition] = *next;
+  int64_t low = 0;
+  int64_t high = 0;
+  const auto error = rd_kafka_query_watermark_offsets(client.get(), topic, message.partition, &low,
+                                                      &high, static_cast<int>(kAnswerMax.count()));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    looked_back.erase(partition);
+    return;
+  }
+  if (Offset(high) >= *next) return;
+  Error lost{
+      ErrorCode::kNotFound,
+      fmt::format("{}: it ends at offset {}, and was read up to {}: the topic was made anew, "
+                  "or its brokers have lost records; build what is made of it anew",
+                  to_string(partition), high, next->get())};
+  if (auto silent = pause(std::span(&partition, 1)); !silent) pending_error = silent.error();
+  assignment.remove(partition);
+  if (!listener) {
+    pending_error = std::move(lost);
+    return;
+  }
+  log::error("kafka group {}: {}", group, lost.message);
+  listener->on_records_lost(partition, lost);
 }
 
 void Consumer::Impl::on_consumer_error(const rd_kafka_message_t& message, const char* topic) {
@@ -240,16 +282,6 @@ void Consumer::Impl::keep_fetching(const PollBatch& batch) {
   // The answer does not matter, so it is not waited for.
   rd_kafka_offsets_for_times(client.get(), list.get(), 1);
 }
-
-namespace {
-
-std::vector<TopicPartition> those(std::span<const TopicPartition> partitions, const auto& wanted) {
-  std::vector<TopicPartition> result;
-  std::ranges::copy_if(partitions, std::back_inserter(result), wanted);
-  return result;
-}
-
-}  // namespace
 
 Result<void> Consumer::Impl::pause(std::span<const TopicPartition> partitions) {
   const auto ours = those(partitions, [this](const auto& each) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -32,13 +33,15 @@ struct Consumer::Impl {
   // Puts what librdkafka handed out into the batch, or drops it if it is stale. Takes ownership.
   void on_message(rd_kafka_message_s* message, PollBatch& batch);
   void on_consumer_error(const rd_kafka_message_s& message, const char* topic);
+  // Something that is before where we are: stale, unless the log itself has become shorter.
+  void look_back(const rd_kafka_message_s& message, const char* topic);
 
   void take(const std::vector<TopicPartition>& partitions, rd_kafka_topic_partition_list_s& list);
   void give_up(const std::vector<TopicPartition>& partitions);
 
   // Replaces, of the partitions in `list`, a start at what the group has committed by the offset.
   void find_committed(std::span<const TopicPartition> partitions,
-                      rd_kafka_topic_partition_list_s& list) const;
+                      rd_kafka_topic_partition_list_s& list);
 
   // librdkafka stops fetching when its queue is full (100,000 messages or queue_bytes_max), and
   // then looks again only once a second, however soon the queue is empty. This makes it look: a
@@ -68,6 +71,7 @@ struct Consumer::Impl {
   size_t average_bytes = 0;  // of a message, lately
   Assignment assignment;
   std::set<TopicPartition> paused;                     // by us, be they ours now or not
+  std::map<TopicPartition, Offset> looked_back;        // and nothing was lost before it
   PollBatch* polling = nullptr;                        // the batch that poll() is filling
   size_t outstanding = 0;                              // batches alive
   size_t commits = 0;                                  // whose answer is still to come

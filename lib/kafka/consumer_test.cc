@@ -132,6 +132,23 @@ TEST_P(ReaderContract, PollTakesNoMoreThanAsked) {
   }));
 }
 
+TEST_P(ReaderContract, LogThatIsShorterThanWhatWasReadIsAnError) {
+  const auto topic = cluster_.create_topic(1);
+  TestProducer producer(cluster_.config());
+  producer.send_numbers(topic, 0, 3);
+  auto consumer =
+      make_reader(cluster_.config(), {{{topic, Partition(0)}, StartOffset::exact(Offset(7))}});
+  std::optional<Error> error;
+  ASSERT_TRUE(until([&] {
+    const auto batch = consumer->poll(milliseconds(100), 10);
+    if (!batch) error = batch.error();
+    return error.has_value();
+  }));
+  EXPECT_EQ(error->code, ErrorCode::kNotFound);
+  EXPECT_NE(error->message.find("it ends at offset 3, and was read up to 7"), std::string::npos)
+      << error->message;
+}
+
 TEST_P(ReaderContract, SeekGoesBackAndForth) {
   const auto topic = cluster_.create_topic(1);
   TestProducer producer(cluster_.config());

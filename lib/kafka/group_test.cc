@@ -55,6 +55,11 @@ class Member : public GroupListener {
     lost += partitions.size();
   }
 
+  void on_records_lost(const TopicPartition& partition, const Error& error) override {
+    EXPECT_EQ(owned.erase(partition.partition.get()), 1u);
+    loss = error.message;
+  }
+
   void on_commit_failed(const Error& error) override {
     EXPECT_EQ(error.code, ErrorCode::kFenced) << error.message;
   }
@@ -83,6 +88,7 @@ class Member : public GroupListener {
   std::set<std::pair<int, int64_t>> seen;
   int revocations = 0;
   size_t lost = 0;
+  std::string loss;
   std::unique_ptr<Consumer> consumer;
 };
 
@@ -181,6 +187,55 @@ TEST_P(GroupContract, CommitOfWhatIsNotOursIsFenced) {
   EXPECT_TRUE(member.owned.empty());
   EXPECT_EQ(member.consumer->commit(std::span(&done, 1), CommitMode::kSync).error().code,
             ErrorCode::kFenced);
+}
+
+// What was read is not there any more: nothing of the new records may be taken for it.
+TEST_P(GroupContract, LogThatIsShorterThanWhatWasReadIsSaid) {
+  const auto topic = cluster_.create_topic(2);
+  fill(topic, 2, 3);
+  Member member(cluster_.config(), group_, topic, cluster_.member_options());
+  member.start_at = {{0, StartOffset::exact(Offset(7))}};
+  ASSERT_TRUE(until([&] {
+    member.poll();
+    return !member.loss.empty() && member.seen.size() == 3;
+  }));
+  EXPECT_EQ(member.loss.find("topic " + topic +
+                             " partition 0: it ends at offset 3, and was read "
+                             "up to 7"),
+            0u)
+      << member.loss;
+  EXPECT_EQ(member.owned, std::set{1});
+  EXPECT_FALSE(member.seen.contains({0, 0}));
+  fill(topic, 2, 10);
+  ASSERT_TRUE(until([&] {
+    member.poll();
+    return member.seen.size() == 13;
+  }));
+  EXPECT_EQ(member.seen.begin()->first, 1);
+  const TopicOffset done{topic, Partition(1), Offset(13)};
+  EXPECT_TRUE(member.consumer->commit(std::span(&done, 1), CommitMode::kSync));
+}
+
+TEST_P(GroupContract, LogThatIsShorterThanWhatWasCommittedIsSaid) {
+  const auto topic = cluster_.create_topic(1);
+  fill(topic, 1, 3);
+  {
+    Member member(cluster_.config(), group_, topic, cluster_.member_options());
+    ASSERT_TRUE(until([&] {
+      member.poll();
+      return member.seen.size() == 3;
+    }));
+    const TopicOffset beyond{topic, Partition(0), Offset(7)};
+    ASSERT_TRUE(member.consumer->commit(std::span(&beyond, 1), CommitMode::kSync));
+    member.commit_on_revoke = false;
+  }
+  Member next(cluster_.config(), group_, topic, cluster_.member_options());
+  ASSERT_TRUE(until([&] {
+    next.poll();
+    return !next.loss.empty();
+  }));
+  EXPECT_TRUE(next.owned.empty());
+  EXPECT_TRUE(next.seen.empty());
 }
 
 // Members come and go while records keep coming; each member checks that nothing arrives after a

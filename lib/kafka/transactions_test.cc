@@ -31,6 +31,9 @@ class Member : public GroupListener {
   void on_lost(std::span<const TopicPartition> partitions) override {
     for (const auto& one : partitions) std::erase(owned, one);
   }
+  void on_records_lost(const TopicPartition&, const Error& error) override {
+    ADD_FAILURE() << error.message;
+  }
   void on_commit_failed(const Error&) override {}
 
   void poll() { ASSERT_TRUE(consumer->poll(milliseconds(20), 100)); }

@@ -14,6 +14,10 @@ namespace {
 
 constexpr int64_t kProgressEveryMs = 60'000;  // how exactly the age of an idle partition is known
 
+// A log of another topology.
+constexpr std::string_view kBuildAnew =
+    "Build the index anew from its sources: another spec.workers.partitions gives it another log";
+
 }  // namespace
 
 PartitionWorker::PartitionWorker(const model::Pipeline& pipeline, Options options, Store& store)
@@ -33,7 +37,21 @@ Offset PartitionWorker::start(const LogState& log) {
   log_ = log.identity;
   restored_until_ = log.committed;
   oldest_usable_ms_ = log.oldest_usable_ms;
-  if (!load(log)) {
+  auto saved = saved_progress();
+  if (const Offset known = std::max(log.committed, saved ? saved->applied : Offset(0));
+      known > log.end) {
+    // The state is kept: it is how whoever comes next finds this out.
+    halted_ =
+        Error{ErrorCode::kUnsupported,
+              fmt::format(
+                  "document log partition {}: it ends at offset {}, and was applied up to {}: the "
+                  "topic was made anew, or its brokers have lost records. {}",
+                  options_.partition.get(), log.end.get(), known.get(), kBuildAnew)};
+    return log.end;
+  }
+  if (saved && may_go_on_from(*saved, log)) {
+    at_ = std::move(*saved);
+  } else {
     store_.clear();
     at_ = {.began_ms = log.now_ms, .silent_until = log.end};
   }
@@ -46,15 +64,18 @@ Offset PartitionWorker::start(const LogState& log) {
   return at_.applied;
 }
 
-// False if there is no state, or it is of another log, or so old that it may hold what was deleted
-// since: where the deletion itself is gone by now, nobody would take it out.
-bool PartitionWorker::load(const LogState& log) {
+// Nothing if there is no state, or it is of another log.
+std::optional<Progress> PartitionWorker::saved_progress() const {
   std::string saved;
-  if (!store_.get(keys_.progress(), saved)) return false;
-  auto progress = decode_progress(saved, log_);
-  if (!progress || progress->applied > log.end) return false;
-  at_ = std::move(*progress);
-  return at_.applied == log.end || std::max(at_.began_ms, at_.newest_ms) >= log.oldest_usable_ms;
+  if (!store_.get(keys_.progress(), saved)) return std::nullopt;
+  return decode_progress(saved, log_);
+}
+
+// False if it is so old that it may hold what was deleted since: where the deletion itself is gone
+// by now, nobody would take it out.
+bool PartitionWorker::may_go_on_from(const Progress& saved, const LogState& log) {
+  return saved.applied == log.end ||
+         std::max(saved.began_ms, saved.newest_ms) >= log.oldest_usable_ms;
 }
 
 void PartitionWorker::load_leadership() {
@@ -79,6 +100,7 @@ void PartitionWorker::forget_what_others_finished() {
 
 std::vector<Work> PartitionWorker::resume() {
   std::vector<Work> all;
+  if (halted_) return all;
   const auto prefix = keys_.pendings();
   std::vector<std::pair<uint64_t, Pending>> pendings;
   store_.scan(prefix, "", [&](std::string_view key, std::string_view value) {
@@ -136,10 +158,9 @@ bool PartitionWorker::is_usable(const LogRecord& record) {
       Error{ErrorCode::kUnsupported,
             fmt::format("document log partition {}: the message at offset {} is of {}, and work "
                         "from before {} cannot be taken up any more: compaction may have removed "
-                        "what it needs. Build the index anew from its sources, with a new "
-                        "document log",
+                        "what it needs. {}",
                         options_.partition.get(), record.offset.get(), iso(record.timestamp_ms),
-                        iso(oldest_usable_ms_))};
+                        iso(oldest_usable_ms_), kBuildAnew)};
   return false;
 }
 

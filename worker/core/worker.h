@@ -144,8 +144,8 @@ class PartitionWorker {
   std::optional<Offset> led_at() const { return led_at_; }
   bool taking_over() const { return leads() && led_at_ && committable() <= *led_at_; }
   // Why nothing more may be applied, if so: a record that is still to be done is older than what
-  // can be used. What was given out may be finished and committed. Only a new document log mends
-  // it.
+  // can be used, or the log ends before what was applied of it. What was given out may be finished
+  // and committed. Only a new document log mends it.
   const std::optional<Error>& halted() const { return halted_; }
 
  private:
@@ -161,7 +161,8 @@ class PartitionWorker {
   bool leads() const { return at_.leader == options_.generation; }
   std::optional<Write> place(Write made, Built built, std::string document, int64_t now_ms);
   std::vector<Place> places_left(std::string_view root);
-  bool load(const LogState& log);
+  std::optional<Progress> saved_progress() const;
+  static bool may_go_on_from(const Progress& saved, const LogState& log);
   void load_leadership();
   void forget_what_others_finished();
   bool is_usable(const LogRecord& record);

@@ -243,8 +243,8 @@ TEST_F(WorkerTest, WhoFindsTheBeginningCommittedNeedNotWriteAllAgain) {
   worker_->acknowledge(work.batch);
   ASSERT_EQ(worker_->committable(), next_);
   store_.clear();
-  next_ = Offset(0);
   start(Generation(1), Offset(2));
+  next_ = Offset(0);
   apply(encode_begin(Generation(1)));
   apply(run(1, R"({"n":1})"));
   EXPECT_THAT(written_all(), SizeIs(0));
@@ -465,6 +465,25 @@ TEST_F(WorkerTest, WorkThatIsTooOldHalts) {
   ASSERT_TRUE(worker_->halted().has_value());
   EXPECT_THAT(worker_->halted()->message, HasSubstr("offset 5 is of 1970-01-01T00:00:00.499Z"));
   EXPECT_EQ(worker_->committable(), Offset(2));
+}
+
+TEST_F(WorkerTest, LogThatBecameShorterHalts) {
+  apply(run(1, R"({"n":1})"));
+  apply(run(2, R"({"n":1})"));
+  next_ = Offset(2);
+  for (int restarts = 0; restarts < 2; ++restarts) {
+    start(Generation(1));
+    ASSERT_TRUE(worker_->halted().has_value());
+    EXPECT_THAT(worker_->halted()->message, HasSubstr("ends at offset 2, and was applied up to 3"));
+    EXPECT_THAT(worker_->resume(), SizeIs(0));
+  }
+}
+
+TEST_F(WorkerTest, LogThatEndsBeforeWhatWasCommittedHalts) {
+  store_.clear();
+  start(Generation(1), Offset(4));
+  ASSERT_TRUE(worker_->halted().has_value());
+  EXPECT_THAT(worker_->halted()->message, HasSubstr("ends at offset 1, and was applied up to 4"));
 }
 
 }  // namespace

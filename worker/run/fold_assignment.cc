@@ -57,6 +57,7 @@ Result<kafka::StartOffset> FoldLoop::assign(Partition partition) {
                               .end = ends.high,
                               .now_ms = milliseconds_now(),
                               .oldest_usable_ms = milliseconds_now() - kLongestOutage.count()});
+  show_halt(assigned);
   log::info("document log {} partition {}: assigned, state at {}, committed {}, end {}",
             settings_.document_log, partition.get(), from.get(), assigned.committed.get(),
             ends.high.get());
@@ -80,6 +81,12 @@ void FoldLoop::on_lost(std::span<const kafka::TopicPartition> partitions) {
               partition.partition.get());
     forget(partition.partition);
   }
+}
+
+void FoldLoop::on_records_lost(const kafka::TopicPartition& partition, const Error& error) {
+  health_.not_ready(fmt::format("document log partition {}", partition.partition.get()),
+                    error.message);
+  forget(partition.partition);
 }
 
 void FoldLoop::forget(Partition partition) {

@@ -167,9 +167,7 @@ void FoldLoop::apply(Partition partition, std::span<const LogRecord> records) {
     const auto yielded_ms = worker.yielded_ms();
     const auto led_at = worker.led_at();
     take(*assigned, worker.apply(records));
-    if (const auto& halted = worker.halted()) {
-      health_.not_ready(fmt::format("document log partition {}", partition.get()), halted->message);
-    }
+    show_halt(*assigned);
     const auto rest = std::ranges::lower_bound(records, worker.applied(), {}, &LogRecord::offset);
     const auto applied = static_cast<size_t>(rest - records.begin());
     metrics_.messages.add(static_cast<double>(applied));
@@ -182,6 +180,13 @@ void FoldLoop::apply(Partition partition, std::span<const LogRecord> records) {
     }
   }
   if (worker.halted() && !records.empty()) note_applied(*assigned, records);  // for its lag
+}
+
+void FoldLoop::show_halt(const Assigned& assigned) {
+  const auto& halted = assigned.worker->halted();
+  if (!halted) return;
+  health_.not_ready(fmt::format("document log partition {}", assigned.partition.get()),
+                    halted->message);
 }
 
 void FoldLoop::note_applied(Assigned& assigned, std::span<const LogRecord> records) {

@@ -71,12 +71,14 @@ class FoldLoop : private kafka::GroupListener {
       std::span<const kafka::TopicPartition> partitions) override;
   void on_revoked(std::span<const kafka::TopicPartition> partitions) override;
   void on_lost(std::span<const kafka::TopicPartition> partitions) override;
+  void on_records_lost(const kafka::TopicPartition& partition, const Error& error) override;
   void on_commit_failed(const Error& error) override;
 
   Result<void> start();
   Result<void> step(Clock::time_point now);
   Result<void> read(std::chrono::milliseconds timeout);
   void apply(Partition partition, std::span<const LogRecord> records);
+  void show_halt(const Assigned& assigned);  // if it has
   void note_applied(Assigned& assigned, std::span<const LogRecord> records);
   void yield(Assigned& assigned, std::chrono::milliseconds time);
   bool taking_over() const;

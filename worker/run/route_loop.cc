@@ -326,6 +326,11 @@ void RouteLoop::on_lost(std::span<const kafka::TopicPartition> partitions) {
   log::info("sources: {} partitions given up, {} left", partitions.size(), assigned_.size());
 }
 
+void RouteLoop::on_records_lost(const kafka::TopicPartition& partition, const Error& error) {
+  health_.not_ready("source " + kafka::to_string(partition), error.message);
+  on_lost(std::span(&partition, 1));
+}
+
 void RouteLoop::acknowledge(const Owner& owner) {
   const auto found = assigned_.find(owner.assignment);
   if (found == assigned_.end()) return;

@@ -80,6 +80,7 @@ class RouteLoop : private kafka::GroupListener {
       std::span<const kafka::TopicPartition> partitions) override;
   void on_revoked(std::span<const kafka::TopicPartition> partitions) override;
   void on_lost(std::span<const kafka::TopicPartition> partitions) override;
+  void on_records_lost(const kafka::TopicPartition& partition, const Error& error) override;
   void on_commit_failed(const Error& error) override;
 
   Result<void> start();
