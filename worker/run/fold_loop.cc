@@ -29,7 +29,6 @@ constexpr milliseconds kCommitEvery{20};
 constexpr milliseconds kCommitAgain{500};  // where it failed
 constexpr milliseconds kIdle{100};
 constexpr milliseconds kShowEvery{1'000};
-constexpr milliseconds kStillMember{20'000};  // blocked longer than this, partitions are paused
 constexpr milliseconds kFinish{10'000};
 // A Lead record that is older is of a hand-over that has long been decided.
 constexpr milliseconds kOldLead = 3 * model::kYield;
@@ -104,14 +103,12 @@ Result<void> FoldLoop::step(Clock::time_point now) {
   }
   if (now >= next_show_) show(now);
   if (blocked()) {
-    RETURN_IF_ERROR(hold_back(now));
+    ASSIGN_OR_RETURN(const bool polls, hold_back_.hold(*consumer_, now, assignments_));
+    if (polls) RETURN_IF_ERROR(read(milliseconds(0)));
     RETURN_IF_ERROR(outbox_->poll(milliseconds(1)));
   } else {
-    if (std::exchange(paused_, std::nullopt)) {
-      RETURN_IF_ERROR(consumer_->resume(consumer_->assignment()));
-    }
+    RETURN_IF_ERROR(hold_back_.let_go(*consumer_));
     RETURN_IF_ERROR(pause_and_resume(now));
-    blocked_since_.reset();
     const bool waiting = !bulk_.idle() || !outbox_->idle();
     const auto idle = is_committed() ? kIdle : kCommitEvery;
     const auto until = std::chrono::ceil<milliseconds>(next - now);
@@ -210,17 +207,6 @@ size_t FoldLoop::batches_under_way() const {
 bool FoldLoop::blocked() const {
   return documents_.size() >= kDocumentsMax || outbox_->full() ||
          batches_under_way() >= kBatchesInFlightMax;
-}
-
-// Without polling the group would give our partitions away: after a while they are paused, so that
-// polling brings nothing but news of the group. Of a partition that it gives us then, records may
-// come before the next pause.
-Result<void> FoldLoop::hold_back(Clock::time_point now) {
-  if (!blocked_since_) blocked_since_ = now;
-  if (now - *blocked_since_ < kStillMember) return {};
-  if (paused_ != assignments_) RETURN_IF_ERROR(consumer_->pause(consumer_->assignment()));
-  paused_ = assignments_;
-  return read(milliseconds(0));
 }
 
 void FoldLoop::take(Assigned& assigned, Work work) {

@@ -21,6 +21,7 @@
 #include "lib/model/resources.h"
 #include "worker/core/worker.h"
 #include "worker/run/bulk_lane.h"
+#include "worker/run/hold_back.h"
 #include "worker/run/lag.h"
 #include "worker/run/outbox.h"
 #include "worker/run/state_database.h"
@@ -98,7 +99,6 @@ class FoldLoop : private kafka::GroupListener {
   void clean_up();
   size_t batches_under_way() const;
   bool blocked() const;
-  Result<void> hold_back(Clock::time_point now);
   static std::optional<Offset> to_commit(const Assigned& assigned);
   bool is_committed() const;  // all that is done
   void commit(kafka::CommitMode mode);
@@ -118,8 +118,7 @@ class FoldLoop : private kafka::GroupListener {
   uint64_t fanned_out_ = 0;  // the assignment whose turn was last
   DocumentQueue documents_;
   std::optional<Error> failure_;  // of a callback
-  std::optional<Clock::time_point> blocked_since_;
-  std::optional<uint64_t> paused_;  // all assignments up to this one
+  HoldBack hold_back_;
   Clock::time_point next_commit_;
   Clock::time_point next_show_;
   BulkLane::Totals shown_;

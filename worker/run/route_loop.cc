@@ -24,7 +24,6 @@ constexpr milliseconds kShowEvery{1'000};
 constexpr milliseconds kCountMax{20'000};
 constexpr milliseconds kLookEvery{2'000};
 constexpr milliseconds kLookMax{2'000};
-constexpr milliseconds kStillMember{20'000};
 constexpr milliseconds kFinish{10'000};
 
 int64_t milliseconds_now() {
@@ -131,16 +130,15 @@ Result<void> RouteLoop::run(std::stop_token stop) {
       break;
     }
     if (outbox_->full()) {
-      RETURN_IF_ERROR(hold_back(now));
+      ASSIGN_OR_RETURN(const bool polls, hold_back_.hold(*consumer_, now, assignments_));
+      if (polls) RETURN_IF_ERROR(read(milliseconds(0)));
       RETURN_IF_ERROR(outbox_->poll(milliseconds(1)));
       continue;
     }
-    if (std::exchange(paused_, std::nullopt)) {
-      RETURN_IF_ERROR(consumer_->resume(consumer_->assignment()));
-      pause_halted_ = true;
+    ASSIGN_OR_RETURN(const bool resumed, hold_back_.let_go(*consumer_));
+    if (std::exchange(pause_halted_, false) || resumed) {
+      RETURN_IF_ERROR(consumer_->pause(halted_));
     }
-    if (std::exchange(pause_halted_, false)) RETURN_IF_ERROR(consumer_->pause(halted_));
-    blocked_since_.reset();
     const auto idle = is_committed() ? kIdle : kCommitEvery;
     RETURN_IF_ERROR(read(outbox_->idle() ? idle : milliseconds(2)));
   }
@@ -371,15 +369,6 @@ void RouteLoop::on_commit_failed(const Error& error) {
   log::write(level, "sources: commit failed: {}", fmt::make_format_args(error.message));
   for (auto& [assignment, assigned] : assigned_) assigned.committed = Offset(0);
   next_commit_ = Steady::now() + kCommitAgain;
-}
-
-// As FoldLoop::hold_back.
-Result<void> RouteLoop::hold_back(Time now) {
-  if (!blocked_since_) blocked_since_ = now;
-  if (now - *blocked_since_ < kStillMember) return {};
-  if (paused_ != assignments_) RETURN_IF_ERROR(consumer_->pause(consumer_->assignment()));
-  paused_ = assignments_;
-  return read(milliseconds(0));
 }
 
 void RouteLoop::show() {

@@ -19,6 +19,7 @@
 #include "lib/model/pipeline.h"
 #include "lib/model/resources.h"
 #include "worker/core/decode.h"
+#include "worker/run/hold_back.h"
 #include "worker/run/lag.h"
 #include "worker/run/open_letters.h"
 #include "worker/run/outbox.h"
@@ -98,7 +99,6 @@ class RouteLoop : private kafka::GroupListener {
   void acknowledge(const Owner& owner);
   bool is_committed() const;  // all that is done
   void commit(kafka::CommitMode mode);
-  Result<void> hold_back(Time now);
   void show();
   Result<void> finish();
 
@@ -115,8 +115,7 @@ class RouteLoop : private kafka::GroupListener {
   std::vector<kafka::TopicPartition> halted_;
   Time next_commit_;
   Time next_look_;  // at the open letters, while a binding is halted
-  std::optional<Time> blocked_since_;
-  std::optional<uint64_t> paused_;             // all assignments up to this one
+  HoldBack hold_back_;
   bool pause_halted_ = false;                  // some of it is to be
   std::unique_ptr<kafka::Consumer> consumer_;  // last: its destructor calls the listener
 };

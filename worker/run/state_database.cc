@@ -1,13 +1,9 @@
 #include "worker/run/state_database.h"
 
-#include <fmt/core.h>
 #include <rocksdb/db.h>
-#include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
-#include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <unordered_map>
@@ -15,13 +11,10 @@
 
 #include "lib/base/check.h"
 #include "worker/core/keys.h"
+#include "worker/run/state_folder.h"
 
 namespace searchsync::worker {
 namespace {
-
-rocksdb::Slice slice(std::string_view text) {
-  return {text.data(), text.size()};
-}
 
 // Lets a scan leave out what surely has none of its keys, by the filters.
 class ScannedPrefix : public rocksdb::SliceTransform {
@@ -123,7 +116,7 @@ class PartitionStore : public Store {
       if (found->second) value = *found->second;
       return found->second.has_value();
     }
-    const auto status = db_.Get(rocksdb::ReadOptions(), slice(key), &value);
+    const auto status = db_.Get(rocksdb::ReadOptions(), key, &value);
     CHECK(status.ok() || status.IsNotFound(), "reading the state: {}", status.ToString());
     if (status.ok()) recent_.remember(key, value);
     return status.ok();
@@ -166,11 +159,8 @@ class PartitionStore : public Store {
   void clear() override {
     written_.clear();
     recent_.clear();
-    auto end = prefix_;
-    CHECK(!end.empty() && end.back() != '\xff');
-    end.back() = static_cast<char>(end.back() + 1);
     rocksdb::WriteBatch batch;
-    CHECK(batch.DeleteRange(prefix_, end).ok());
+    CHECK(batch.DeleteRange(prefix_, end_of(prefix_)).ok());
     write(batch);
   }
 
@@ -192,16 +182,13 @@ void PartitionStore::scan(std::string_view prefix, std::string_view after,
                           FunctionRef<bool(std::string_view, std::string_view)> visit) {
   rocksdb::ReadOptions options;
   options.total_order_seek = scanned_prefix(prefix) != prefix.size();
-  std::string end(prefix);
-  while (!end.empty() && end.back() == '\xff') end.pop_back();
-  CHECK(!end.empty());
-  end.back() = static_cast<char>(end.back() + 1);
+  const std::string end = end_of(prefix);
   const rocksdb::Slice upper(end);
   options.iterate_upper_bound = &upper;
   const std::unique_ptr<rocksdb::Iterator> stored(db_.NewIterator(options));
   const bool from_after = after > prefix;
-  stored->Seek(slice(from_after ? after : prefix));
-  if (from_after && stored->Valid() && stored->key() == slice(after)) stored->Next();
+  stored->Seek(from_after ? after : prefix);
+  if (from_after && stored->Valid() && stored->key() == after) stored->Next();
   auto written = from_after ? written_.upper_bound(after) : written_.lower_bound(prefix);
   const auto in_range = [&] {
     return written != written_.end() && written->first.starts_with(prefix);
@@ -209,7 +196,7 @@ void PartitionStore::scan(std::string_view prefix, std::string_view after,
   while (stored->Valid() || in_range()) {
     const int order = !in_range()        ? -1
                       : !stored->Valid() ? 1
-                                         : stored->key().compare(slice(written->first));
+                                         : stored->key().compare(written->first);
     if (order < 0) {
       if (!visit(stored->key().ToStringView(), stored->value().ToStringView())) return;
       stored->Next();
@@ -225,10 +212,8 @@ void PartitionStore::scan(std::string_view prefix, std::string_view after,
 }  // namespace
 
 struct StateDatabase::Impl {
-  explicit Impl(size_t recent_bytes) : recent(recent_bytes) {}
-
+  StateFolder folder;
   RecentValues recent;
-  std::unique_ptr<rocksdb::DB> db;
 };
 
 StateDatabase::StateDatabase(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -236,61 +221,23 @@ StateDatabase::~StateDatabase() = default;
 
 Result<std::unique_ptr<StateDatabase>> StateDatabase::open(const std::string& folder,
                                                            Options options) {
-  std::error_code failure;
-  std::filesystem::create_directories(folder, failure);
-  rocksdb::Options rocks;
-  rocks.create_if_missing = true;
-  rocks.write_buffer_size = options.memory_bytes / 3;
-  rocks.max_write_buffer_number = 2;
-  rocks.max_background_jobs = 2;
-  rocks.max_open_files = 256;
-  rocks.compression = rocksdb::kLZ4Compression;
-  rocks.level_compaction_dynamic_level_bytes = true;
-  rocks.prefix_extractor = std::make_shared<ScannedPrefix>();
-  rocks.memtable_whole_key_filtering = true;
-  rocks.memtable_prefix_bloom_size_ratio = 0.05;
-  rocks.keep_log_file_num = 2;
-  rocks.max_log_file_size = 1 << 20;
-  rocks.stats_dump_period_sec = 0;
-  rocks.persist_stats_to_disk = false;
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(options.memory_bytes / 3);
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  // In pieces, so that a small cache holds the part in use of a large state's filters and indices.
-  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
-  table.partition_filters = true;
-  table.cache_index_and_filter_blocks = true;
-  rocks.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  auto impl = std::make_unique<Impl>(options.memory_bytes / 3);
-  rocksdb::DB* db = nullptr;
-  const auto status = rocksdb::DB::Open(rocks, folder, &db);
-  if (!status.ok()) {
-    return fail(
-        ErrorCode::kUnavailable,
-        fmt::format("the state folder {} cannot be opened: {}. It is only a cache: if it is "
-                    "damaged, delete it",
-                    folder, status.ToString()));
-  }
-  impl->db.reset(db);
+  ASSIGN_OR_RETURN(auto opened, StateFolder::open(folder, options.memory_bytes,
+                                                  std::make_shared<ScannedPrefix>()));
+  auto impl = std::make_unique<Impl>(std::move(opened), RecentValues(options.memory_bytes / 3));
   return std::unique_ptr<StateDatabase>(new StateDatabase(std::move(impl)));
 }
 
 std::unique_ptr<Store> StateDatabase::partition(Partition partition) {
-  return std::make_unique<PartitionStore>(*impl_->db, impl_->recent, StateKeys(partition).all());
+  return std::make_unique<PartitionStore>(impl_->folder.db(), impl_->recent,
+                                          StateKeys(partition).all());
 }
 
 Result<void> StateDatabase::flush() {
-  const auto status = impl_->db->Flush(rocksdb::FlushOptions());
-  if (!status.ok())
-    return fail(ErrorCode::kUnavailable, "the state cannot be put on disk: " + status.ToString());
-  return {};
+  return impl_->folder.flush();
 }
 
 uint64_t StateDatabase::bytes() const {
-  uint64_t files = 0, memory = 0;
-  impl_->db->GetIntProperty("rocksdb.total-sst-files-size", &files);
-  impl_->db->GetIntProperty("rocksdb.cur-size-all-mem-tables", &memory);
-  return files + memory;
+  return impl_->folder.bytes();
 }
 
 }  // namespace searchsync::worker
