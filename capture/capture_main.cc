@@ -4,8 +4,6 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <random>
 #include <utility>
@@ -17,6 +15,7 @@
 #include "lib/http/health.h"
 #include "lib/http/server.h"
 #include "lib/kafka/connect.h"
+#include "lib/model/config_file.h"
 #include "lib/model/role_config.h"
 #include "lib/model/secrets.h"
 #include "lib/positions/position.h"
@@ -27,11 +26,7 @@ namespace {
 constexpr std::string_view kVersion = "0.1.0";
 
 Result<model::CaptureConfig> read_config(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return fail(ErrorCode::kNotFound, fmt::format("config file {} cannot be read", path));
-  }
-  const std::string json((std::istreambuf_iterator<char>(file)), {});
+  ASSIGN_OR_RETURN(const std::string json, model::read_config_file(path));
   auto config = model::parse_capture_config(json);
   if (!config) return fail(config.error(), path);
   return config;

@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 #include "cli/dlq_commands.h"
 #include "cli/folder_options.h"
-#include "lib/base/bounded_file.h"
+#include "lib/model/config_file.h"
 #include "lib/model/fault.h"
 #include "lib/model/load.h"
 #include "lib/model/role_config.h"
@@ -16,8 +16,6 @@
 
 namespace searchsync::cli {
 namespace {
-
-constexpr size_t kConfigBytesMax = 16 << 20;
 
 struct Options {
   FolderOptions folder;
@@ -35,7 +33,7 @@ bool is_called(const model::SearchIndex& index, const std::string& name) {
 
 // Of a worker's own configuration: what there is in its pod.
 Result<Subject> from_config(const std::string& path, const std::string& name) {
-  ASSIGN_OR_RETURN(const auto json, read_bounded_file(path, kConfigBytesMax));
+  ASSIGN_OR_RETURN(const auto json, model::read_config_file(path));
   auto config = model::parse_pipeline_config(json);
   if (!config) return fail(config.error(), path);
   if (is_called(config->index, name)) return Subject{config->index, config->bindings};

@@ -2,6 +2,8 @@
 with the operator's real rights, and the workloads of all of them, of which no pod runs.
 """
 
+import base64
+import gzip
 import json
 import tempfile
 import unittest
@@ -77,7 +79,11 @@ class TablesTest(unittest.TestCase):
             and self._status()["tables"]["kept"] == len(indices)))
 
     def _config(self, workload: str) -> dict[str, Any]:
-        return json.loads(self.cluster.get("configmap", workload)["data"]["config.json"])
+        config_map = self.cluster.get("configmap", workload)
+        if "data" in config_map:
+            return json.loads(config_map["data"]["config.json"])
+        return json.loads(gzip.decompress(base64.b64decode(
+            config_map["binaryData"]["config.json"])))
 
     def _captured(self) -> set[str]:
         return {table["table"] for table in self._config("capture-shop-db")["tables"]}

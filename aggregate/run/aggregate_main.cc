@@ -11,11 +11,11 @@
 
 #include "aggregate/run/table_loop.h"
 #include "lib/base/backoff.h"
-#include "lib/base/bounded_file.h"
 #include "lib/base/log.h"
 #include "lib/http/health.h"
 #include "lib/http/server.h"
 #include "lib/kafka/connect.h"
+#include "lib/model/config_file.h"
 #include "lib/model/pipeline.h"
 #include "lib/model/role_config.h"
 #include "lib/model/secrets.h"
@@ -25,7 +25,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr size_t kConfigBytesMax = 64 << 20;
 constexpr size_t kStateMemoryBytes = 64 << 20;  // of RocksDB, all tables together
 
 void wait_for(milliseconds time, const std::stop_token& stop) {
@@ -103,7 +102,7 @@ class Table {
 }  // namespace
 
 Result<void> run_aggregate(const AggregateOptions& options, std::stop_token stop) {
-  ASSIGN_OR_RETURN(const auto json, read_bounded_file(options.config, kConfigBytesMax));
+  ASSIGN_OR_RETURN(const auto json, model::read_config_file(options.config));
   auto config = model::parse_aggregate_config(json);
   if (!config) return fail(config.error(), options.config);
   const model::FolderSecrets secrets(options.secrets.empty()

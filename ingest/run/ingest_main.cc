@@ -10,20 +10,19 @@
 #include "ingest/run/log_writer.h"
 #include "ingest/run/service.h"
 #include "lib/base/backoff.h"
-#include "lib/base/bounded_file.h"
 #include "lib/base/log.h"
 #include "lib/http/health.h"
 #include "lib/http/server.h"
 #include "lib/kafka/admin.h"
 #include "lib/kafka/connect.h"
 #include "lib/metrics/registry.h"
+#include "lib/model/config_file.h"
 #include "lib/model/role_config.h"
 #include "lib/model/secrets.h"
 
 namespace searchsync::ingest {
 namespace {
 
-constexpr size_t kConfigBytesMax = 16 << 20;
 constexpr std::string_view kKafkaHealth = "kafka";
 
 // False if asked to stop before or meanwhile.
@@ -91,7 +90,7 @@ Result<http::Server::Options> server_options(const IngestOptions& options,
 }  // namespace
 
 Result<void> run_ingest(const IngestOptions& options, std::stop_token stop) {
-  ASSIGN_OR_RETURN(const std::string text, read_bounded_file(options.config, kConfigBytesMax));
+  ASSIGN_OR_RETURN(const std::string text, model::read_config_file(options.config));
   const auto config = model::parse_ingest_config(text);
   if (!config) return fail(config.error(), options.config.string());
   const model::FolderSecrets secrets(options.secrets.empty() ? std::nullopt

@@ -11,10 +11,10 @@
 #include <thread>
 
 #include "lib/base/check.h"
+#include "lib/base/gzip.h"
 #include "lib/base/log.h"
 #include "lib/http/connection.h"
 #include "lib/http/connection_pool.h"
-#include "lib/http/gunzip.h"
 #include "lib/http/router.h"
 #include "lib/http/tls_context.h"
 

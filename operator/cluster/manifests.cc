@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lib/base/base64.h"
+#include "lib/base/gzip.h"
 #include "lib/base/hash.h"
 #include "operator/cluster/names.h"
 
@@ -21,6 +23,8 @@ constexpr const char* kStateFolder = "/var/lib/searchsync";
 // As long as a worker or capture may take to finish what is under way.
 constexpr int kGraceSeconds = 30;
 constexpr int kLeaveSeconds = 5;
+// Of a configuration: what is longer nobody reads. A ConfigMap holds 1 MiB, a table takes 3 KB.
+constexpr size_t kPlainBytesMax = 32 << 10;
 
 std::string text(std::string_view view) {
   return std::string(view);
@@ -40,8 +44,7 @@ class Builder {
 
   std::vector<Manifest> build() {
     add(service_account_type(), {{"automountServiceAccountToken", false}});
-    add(config_map_type(),
-        {{"metadata", config_metadata()}, {"data", {{kConfigEntry, workload_.config}}}});
+    add(config_map_type(), config_map());
     if (is_asked()) add(service_type(), {{"spec", service()}});
     if (workload_.role != Role::kCapture) add(disruption_budget_type(), {{"spec", budget()}});
     add(network_policy_type(), {{"spec", network_policy()}});
@@ -73,6 +76,16 @@ class Builder {
     meta["annotations"] = {{kNameAnnotation, workload_.name}};
     if (workload_.role == Role::kCapture) meta.erase("ownerReferences");
     return meta;
+  }
+
+  json config_map() const {
+    json content = {{"metadata", config_metadata()}};
+    if (workload_.config.size() <= kPlainBytesMax) {
+      content["data"] = {{kConfigEntry, workload_.config}};
+    } else {
+      content["binaryData"] = {{kConfigEntry, encode_base64(gzip(workload_.config))}};
+    }
+    return content;
   }
 
   void add(const kube::ResourceType& type, json content) {

@@ -1,5 +1,6 @@
 #include "operator/cluster/manifests.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -132,6 +133,21 @@ TEST(Manifests, WhatACaptureLeavesSaysWhatItCaptured) {
   EXPECT_EQ(capture->name, workload(Role::kCapture).name);
   EXPECT_FALSE(read_capture(config_map_type(), by_kind(workload(Role::kWorker))["ConfigMap"]));
   EXPECT_EQ(read_config("{}"), "");
+}
+
+// A database has more tables than a ConfigMap could hold as they are.
+TEST(Manifests, LargeConfigurationsAreCompressed) {
+  auto large = workload(Role::kCapture);
+  large.config = R"({"tables": [)";
+  for (int i = 0; i < 3000; ++i) {
+    large.config += fmt::format(R"({{"table": "public.table_{}", "key": ["id"], "rest": "{}"}},)",
+                                i, std::string(1000, 'x'));
+  }
+  const auto config_map = by_kind(large)["ConfigMap"];
+  EXPECT_LT(config_map.dump().size(), 512u << 10);
+  EXPECT_FALSE(config_map.contains("data"));
+  EXPECT_EQ(read_config(config_map.dump()), large.config);
+  EXPECT_TRUE(read_capture(config_map_type(), config_map));
 }
 
 TEST(Manifests, OptionsOfAllPodsAreInThemAndInTheirHash) {

@@ -4,7 +4,9 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "lib/base/base64.h"
 #include "lib/base/check.h"
+#include "lib/base/gzip.h"
 #include "lib/base/hash.h"
 #include "lib/model/resource_schema.h"
 #include "operator/cluster/manifests.h"
@@ -14,6 +16,8 @@ namespace searchsync::cluster {
 namespace {
 
 using nlohmann::json;
+
+constexpr size_t kConfigBytesMax = size_t{64} << 20;
 
 std::string text_at(const json& object, const std::string& pointer) {
   const json::json_pointer at(pointer);
@@ -212,7 +216,11 @@ uint64_t version_number(std::string_view resource_version) {
 
 std::string read_config(std::string_view config_map) {
   const json object = json::parse(config_map, nullptr, false);
-  return object.is_object() ? text_at(object, std::string("/data/") + kConfigEntry) : "";
+  if (!object.is_object()) return "";
+  auto plain = text_at(object, std::string("/data/") + kConfigEntry);
+  if (!plain.empty()) return plain;
+  const auto bytes = decode_base64(text_at(object, std::string("/binaryData/") + kConfigEntry));
+  return gunzip(bytes.value_or(""), kConfigBytesMax).value_or("");
 }
 
 const std::vector<kube::ResourceType>& made_types() {

@@ -14,8 +14,9 @@ namespace {
 constexpr std::chrono::seconds kTimeout{5};
 
 Result<postgres::Connection> connect(const std::string& conninfo) {
-  return postgres::Connection::connect(
-      conninfo, {.application_name = "searchsync-operator", .settings = {}, .timeout = kTimeout});
+  return postgres::Connection::connect(conninfo, {.application_name = "searchsync-operator",
+                                                  .settings = {{"statement_timeout", "15s"}},
+                                                  .timeout = kTimeout});
 }
 
 }  // namespace

@@ -219,8 +219,26 @@ class Reporter {
       add("Ready", ConditionStatus::kFalse, "AggregatesNotReady", waits);
     } else {
       add("Ready", ConditionStatus::kTrue, "Serving",
-          fmt::format("{} is served and kept equal", found_.serving->index.get()));
+          fmt::format("{} is served and kept equal{}", found_.serving->index.get(),
+                      relations_to_nowhere()));
     }
+  }
+
+  // It is served nevertheless: two indices that refer to each other are not made at once.
+  std::string relations_to_nowhere() const {
+    const auto related = related_to(in_.observed, in_.index);
+    const auto leads_nowhere = [&](const model::RelationSpec& relation) {
+      return std::ranges::find(related, relation.index, &model::RelatedIndex::name) ==
+             related.end();
+    };
+    const auto& relations = in_.index.spec.query.relations;
+    const auto first = std::ranges::find_if(relations, leads_nowhere);
+    if (first == relations.end()) return "";
+    const auto others = std::ranges::count_if(relations, leads_nowhere) - 1;
+    return fmt::format(
+        "; relation {}{} leads nowhere: there is no SearchIndex {} in the namespace, "
+        "or it is at another search engine",
+        first->name, others == 0 ? "" : fmt::format(", and {} more,", others), first->index);
   }
 
   // Empty: events are taken, or nobody has declared that they should be.

@@ -252,6 +252,26 @@ TEST_F(PlanTest, WhatCanChangeInPlaceDoes) {
   EXPECT_EQ(world_.indices().at(name({})).settings.replicas, 2);
 }
 
+TEST_F(PlanTest, ARelationThatLeadsNowhereIsSaid) {
+  auto declared = resources({});
+  auto& relations = declared.indices[0].spec.query.relations;
+  const auto message = [&] {
+    world_.declare(declared);
+    const auto status = settle();
+    const auto ready = std::ranges::find(status.conditions, "Ready", &Condition::type);
+    EXPECT_EQ(ready->status, ConditionStatus::kTrue);
+    return ready->message;
+  };
+  relations = {{"self", declared.indices[0].metadata.name, "id", "id"}};
+  EXPECT_TRUE(message().ends_with("kept equal"));
+  relations.push_back({"team", "teams", "id", "id"});
+  relations.push_back({"user", "users", "id", "id"});
+  EXPECT_NE(message().find("; relation team, and 1 more, leads nowhere: there is no SearchIndex "
+                           "teams in the namespace"),
+            std::string::npos)
+      << message();
+}
+
 TEST_F(PlanTest, UnreachableMeansHandsOff) {
   settle();
   for (const auto fault : {FakeWorld::Fault::kEngine, FakeWorld::Fault::kKafka}) {

@@ -103,7 +103,8 @@ std::string config_for(Role role, model::PipelineConfig config) {
   return model::to_json(reduced(role, std::move(config)));
 }
 
-// What a relation of the index leads to: not what is at another engine.
+}  // namespace
+
 std::vector<model::RelatedIndex> related_to(const Observed& observed,
                                             const model::SearchIndex& index) {
   std::vector<model::RelatedIndex> related;
@@ -123,6 +124,8 @@ std::vector<model::RelatedIndex> related_to(const Observed& observed,
   }
   return related;
 }
+
+namespace {
 
 std::string prefixed(std::string_view role, const model::ObjectMeta& metadata,
                      std::string_view name) {

@@ -31,8 +31,12 @@ std::string capture_name(const model::ObjectMeta& metadata, const model::SecretR
 std::string why_not_captured(const Observed& observed, const model::ObjectMeta& metadata,
                              const model::PostgresSource& source);
 
+// What relations of the index lead to: not what is at another engine.
+std::vector<model::RelatedIndex> related_to(const Observed& observed,
+                                            const model::SearchIndex& index);
+
 Workload worker_workload(const Observed& observed, const model::PipelineConfig& config);
-// Also knows the indices of observed.resources that relations lead to.
+// Also knows those that are related_to() it.
 Workload query_workload(const Observed& observed, const model::PipelineConfig& config);
 // Of all tables of a database together.
 Workload database_query_workload(const Observed& observed, const model::SearchIndex& index,

@@ -3,12 +3,10 @@
 #include <fmt/format.h>
 
 #include <condition_variable>
-#include <fstream>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <random>
-#include <sstream>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -21,6 +19,7 @@
 #include "lib/http/health.h"
 #include "lib/http/server.h"
 #include "lib/metrics/registry.h"
+#include "lib/model/config_file.h"
 #include "lib/model/role_config.h"
 #include "lib/model/secrets.h"
 #include "query/run/index_service.h"
@@ -36,16 +35,6 @@ constexpr size_t kEngineConnections = 64;  // kept open
 // How long exports may go on once this is to stop: less than a pod is given.
 constexpr std::chrono::seconds kExportGrace{15};
 constexpr std::string_view kEngineHealth = "search engine";
-
-Result<std::string> read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file || !text) {
-    return fail(ErrorCode::kNotFound, fmt::format("{}: cannot be read", path.string()));
-  }
-  return text.str();
-}
 
 Result<std::unique_ptr<http::Client>> connect(const model::ElasticsearchSpec& spec,
                                               const model::SecretStore& secrets) {
@@ -149,7 +138,7 @@ const model::SearchIndexSpec& spec_of(
 }  // namespace
 
 Result<void> run_query(const QueryOptions& options, std::stop_token stop) {
-  ASSIGN_OR_RETURN(const std::string text, read_file(options.config));
+  ASSIGN_OR_RETURN(const std::string text, model::read_config_file(options.config));
   ASSIGN_OR_RETURN(const auto config, model::parse_query_config(text));
   const model::FolderSecrets secrets(options.secrets.empty() ? std::nullopt
                                                              : std::optional(options.secrets));

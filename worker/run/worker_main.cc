@@ -3,8 +3,6 @@
 #include <fmt/core.h>
 
 #include <condition_variable>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -17,6 +15,7 @@
 #include "lib/http/health.h"
 #include "lib/http/server.h"
 #include "lib/kafka/connect.h"
+#include "lib/model/config_file.h"
 #include "lib/model/role_config.h"
 #include "lib/model/secrets.h"
 #include "worker/run/fold_loop.h"
@@ -24,12 +23,6 @@
 
 namespace searchsync::worker {
 namespace {
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(ErrorCode::kNotFound, fmt::format("config file {} cannot be read", path));
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 void wait_for(std::chrono::milliseconds time, const std::stop_token& stop) {
   std::mutex mutex;
@@ -147,7 +140,7 @@ class Worker {
 }  // namespace
 
 Result<void> run_worker(const WorkerOptions& options, std::stop_token stop) {
-  ASSIGN_OR_RETURN(const auto json, read_file(options.config));
+  ASSIGN_OR_RETURN(const auto json, model::read_config_file(options.config));
   auto config = model::parse_pipeline_config(json);
   if (!config) return fail(config.error(), options.config);
   ASSIGN_OR_RETURN(auto pipeline, model::compile(config->index, config->bindings));
