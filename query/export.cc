@@ -44,10 +44,9 @@ std::vector<std::string> named_columns(const model::Node& fields) {
 ExportPlan plan_export(const Ask& ask, const Rules& rules, Faults& faults) {
   ExportPlan plan;
   Planner planner(ask, rules, faults);
-  size_t sort_count = 0;
   plan.query = planner.query();
   plan.related = planner.related();
-  plan.sort = planner.sort(sort_count);
+  plan.sort = planner.sort();
   plan.source = planner.source();
   if (rules.tiebreak.empty()) {
     faults.add("",
@@ -77,8 +76,8 @@ ExportPlan plan_export(const Ask& ask, const Rules& rules, Faults& faults) {
 std::string export_page_body(const ExportPlan& plan, std::string_view point_in_time,
                              std::string_view keep_alive, size_t size, std::string_view after) {
   std::string body = fmt::format(
-      R"({{"size":{},"track_total_hits":false,"_source":{},"query":{},"sort":[{}],"pit":{{"id":)",
-      size, plan.source, plan.query, plan.sort);
+      R"({{"size":{},"track_total_hits":{},"_source":{},"query":{},"sort":[{}],"pit":{{"id":)",
+      size, plan.sort.counts_all, plan.source, plan.query, plan.sort.elements);
   elastic::append_quoted(body, point_in_time);
   body += fmt::format(R"(,"keep_alive":"{}"}})", keep_alive);
   if (!after.empty()) body += fmt::format(R"(,"search_after":{})", after);

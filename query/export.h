@@ -9,6 +9,7 @@
 
 #include "query/ask.h"
 #include "query/faults.h"
+#include "query/planner.h"
 #include "query/related.h"
 #include "query/rules.h"
 
@@ -22,7 +23,7 @@ struct ExportPlan {
   std::optional<int64_t> limit;  // none: all
   std::string query;             // for the engine; with a marker of each of `related`
   std::vector<RelatedQuery> related;
-  std::string sort;                  // its elements
+  Planner::Sort sort;
   std::string source;                // what of the documents
   std::vector<std::string> columns;  // of CSV, without the first, which is the id
 };

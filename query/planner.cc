@@ -65,13 +65,18 @@ std::string Planner::query() {
   return fmt::format(R"({{"bool":{{"filter":[{}]}}}})", all);
 }
 
-std::string Planner::sort(size_t& count) {
+Planner::Sort Planner::sort() {
   std::vector<std::string> used;
-  std::string elements;
+  Sort sort;
   const auto append = [&](const Field& field, std::string_view order) {
     used.push_back(field.path);
-    if (!elements.empty()) elements += ',';
-    elements += fmt::format(
+    // What comes first decides which documents can be skipped.
+    if (sort.elements.empty()) {
+      sort.counts_all = !field.nested.empty();
+    } else {
+      sort.elements += ',';
+    }
+    sort.elements += fmt::format(
         R"({{{}:{{"order":"{}","missing":{}{}{}}}}})", quoted(field.path), order,
         missing_value(field, order),
         rules_.mixed ? fmt::format(R"(,"unmapped_type":"{}")", unmapped_type(field))
@@ -84,8 +89,8 @@ std::string Planner::sort(size_t& count) {
     const Field* field = rules_.catalog.find_declared(path);
     if (field != nullptr && std::ranges::find(used, path) == used.end()) append(*field, "asc");
   }
-  count = used.size();
-  return elements;
+  sort.count = used.size();
+  return sort;
 }
 
 int64_t Planner::size() {

@@ -26,8 +26,15 @@ class Planner {
   // The engine's query; everything if there is no filter. It has markers of related().
   std::string query();
   std::vector<RelatedQuery> related() { return std::move(related_); }
-  // The sort's elements, and in `count` how many there are.
-  std::string sort(size_t& count);
+  struct Sort {
+    std::string elements;
+    size_t count = 0;  // of elements
+    // The engine has to count all that is found. Where it may skip documents instead, OpenSearch
+    // fails to sort by a number of a nested object.
+    // Source: AbstractNumericDocValues.advance(), OpenSearch 2.19.1.
+    bool counts_all = false;
+  };
+  Sort sort();
   int64_t size();
   // The values after which the page begins; empty: the first page.
   std::string cursor(const SearchPlan& plan, size_t sort_count);

@@ -12,21 +12,21 @@ SearchPlan plan_search(const Ask& ask, const Rules& rules, Faults& faults) {
   SearchPlan plan;
   plan.pages = !rules.tiebreak.empty();
   const std::string query = planner.query();
-  size_t sort_count = 0;
-  const std::string sort = planner.sort(sort_count);
+  const Planner::Sort sort = planner.sort();
   plan.related = planner.related();
-  plan.fingerprint = rules.subject + '\0' + query + sort;
+  plan.fingerprint = rules.subject + '\0' + query + sort.elements;
   for (const RelatedQuery& one : plan.related) {
     plan.fingerprint += '\0' + one.name + '\0' + one.query;
   }
   plan.size = static_cast<size_t>(planner.size());
-  const std::string after = planner.cursor(plan, sort_count);
+  const std::string after = planner.cursor(plan, sort.count);
   const std::string facets = planner.facets(plan.facets);
   const std::string source = planner.source();
   plan.partial = planner.partial();
 
   plan.body = fmt::format(R"({{"size":{},"_source":{},"query":{})", plan.size, source, query);
-  if (!sort.empty()) plan.body += fmt::format(R"(,"sort":[{}])", sort);
+  if (sort.counts_all) plan.body += R"(,"track_total_hits":true)";
+  if (!sort.elements.empty()) plan.body += fmt::format(R"(,"sort":[{}])", sort.elements);
   if (!after.empty() && plan.size > 0) plan.body += fmt::format(R"(,"search_after":{})", after);
   if (!facets.empty()) plan.body += fmt::format(R"(,"aggs":{{{}}})", facets);
   plan.body += '}';

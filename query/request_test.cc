@@ -79,6 +79,15 @@ TEST_F(RequestTest, ASortOfMixedIndicesSaysTheType) {
                 {"id":{"order":"asc","missing":"_last","unmapped_type":"long"}}])"));
 }
 
+TEST_F(RequestTest, SortingByANestedFieldFirstCountsAll) {
+  const auto counts = [&](const std::string& sort) {
+    const auto plan = plan_search(R"({"sort":[)" + sort + "]}", rules_);
+    return json::parse(plan.value().body).value("track_total_hits", false);
+  };
+  EXPECT_TRUE(counts(R"({"field":"bugs.id"})"));
+  EXPECT_FALSE(counts(R"({"field":"createdAt"},{"field":"bugs.id"})"));
+}
+
 TEST_F(RequestTest, ACursorContinuesTheQueryItComesFrom) {
   const std::string_view first = R"({"sort":[{"field":"createdAt"}],"size":1)";
   const auto plan = plan_search(std::string(first) + "}", rules_);

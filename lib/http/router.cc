@@ -70,6 +70,15 @@ Response run(const Handler& handler, const Request& request) {
 
 }  // namespace
 
+bool is_percent_encoded(std::string_view text) {
+  for (size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 1)) {
+    if (at + 2 >= text.size() || hex_digit(text[at + 1]) < 0 || hex_digit(text[at + 2]) < 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
 std::string decode_percent(std::string_view text) {
   std::string decoded;
   decoded.reserve(text.size());

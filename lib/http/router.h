@@ -41,6 +41,8 @@ class Router {
 };
 
 // Decodes %XX; what is not of that form stays as it is.
+// Whether each % stands before two hexadecimal digits.
+bool is_percent_encoded(std::string_view text);
 std::string decode_percent(std::string_view text);
 
 // What is behind the '?' of a request's target, decoded and in order of name; those of one name in

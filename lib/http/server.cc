@@ -172,6 +172,45 @@ thread_local bool refusing = false;
 // the request under way: each is handled on one thread from its first byte to its last.
 thread_local bool must_close = false;
 
+// Why it cannot be told where the request under way on this thread ends, or what it is about;
+// empty: it can.
+thread_local std::string fault;
+
+// Whoever is between the client and us may see another end of the body: httplib takes the first of
+// several lengths, and anything for a number.
+// Source: RFC 9112, 6.3.
+std::string fault_of(const httplib::Request& request) {
+  const auto lengths = request.headers.equal_range("Content-Length");
+  for (auto length = lengths.first; length != lengths.second; ++length) {
+    const std::string& text = length->second;
+    const bool number = !text.empty() && text.size() <= 18 &&
+                        std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+    if (!number) return "Content-Length is no number of bytes";
+    if (text != lengths.first->second) return "there are two Content-Lengths";
+  }
+  if (request.has_header("Transfer-Encoding")) {
+    if (lengths.first != lengths.second) return "there are Content-Length and Transfer-Encoding";
+    if (lower(request.get_header_value("Transfer-Encoding")) != "chunked" ||
+        request.get_header_value_count("Transfer-Encoding") > 1) {
+      return "the only Transfer-Encoding that is understood is chunked";
+    }
+  }
+  if (!is_percent_encoded(request.target))
+    return "in the path or query, % stands before no two digits";
+  return "";
+}
+
+bool has_body(const httplib::Request& request) {
+  return request.has_header("Transfer-Encoding") ||
+         request.get_header_value("Content-Length").find_first_not_of('0') != std::string::npos;
+}
+
+// httplib reads no body of such a request: it would be the next one.
+bool leaves_a_body(const httplib::Request& request) {
+  return (method_of(request.method) == Method::kGet || request.method == "OPTIONS") &&
+         has_body(request);
+}
+
 void close_after(httplib::Response& to) {
   to.set_header("Connection", "close");
   must_close = true;
@@ -278,6 +317,9 @@ void Server::Impl::configure() {
 
 void Server::Impl::answer(const httplib::Request& from, std::string body,
                           httplib::Response& to) const {
+  to.set_header("Accept-Ranges", "none");
+  if (must_close) close_after(to);
+  if (!fault.empty()) return fill_in(error_response(400, "bad_request", fault), to);
   const auto method = method_of(from.method);
   CHECK(method, "{}", from.method);
   auto request = to_request(from, *method, std::move(body));
@@ -287,6 +329,7 @@ void Server::Impl::answer(const httplib::Request& from, std::string body,
 // httplib's own limit does not hold for chunked or compressed bodies.
 void Server::Impl::answer_with_body(const httplib::Request& from, httplib::Response& to,
                                     const httplib::ContentReader& read) const {
+  if (!fault.empty()) return answer(from, {}, to);
   std::string body;
   bool too_large = false;
   const bool whole = read([&](const char* bytes, size_t size) {
@@ -334,6 +377,10 @@ void Server::Impl::serve(std::unique_ptr<Channel> channel) {
           // httplib matches paths by std::regex, which recurses for each character; ours is matched
           // by the router, from the target. Its parser for forms is not used either.
           request.path = "/";
+          fault = fault_of(request);
+          must_close = !fault.empty() || leaves_a_body(request);
+          // Nobody is answered in parts; httplib would cut the body.
+          request.ranges.clear();
           if (request.is_multipart_form_data()) request.headers.erase("Content-Type");
           // Neither means no body, as RFC 9112 has it; httplib would read to the connection's end.
           if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding")) {

@@ -1,6 +1,7 @@
 #include "lib/http/server.h"
 
 #include <arpa/inet.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
 #include <sys/socket.h>
@@ -172,6 +173,52 @@ TEST_F(ServerTest, GarbageIsRefusedAndTheConnectionClosed) {
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << answer;
   EXPECT_NE(answer.find("\"bad_request\""), std::string::npos);
   EXPECT_EQ(answer.find("HTTP/1.1 200"), std::string::npos);
+}
+
+// What is between the client and us may have seen another end of the first request.
+TEST_F(ServerTest, ARequestWhoseEndIsNotClearIsRefusedAndTheConnectionClosed) {
+  start();
+  const std::string next = "GET /echo HTTP/1.1\r\n\r\n";
+  for (const std::string headers :
+       {"Content-Length: 2\r\nContent-Length: 3", "Content-Length: abc", "Content-Length: -5",
+        "Content-Length: 99999999999999999999", "Content-Length: 2, 2",
+        "Content-Length: 2\r\nTransfer-Encoding: chunked", "Transfer-Encoding: gzip, chunked"}) {
+    const auto answer = exchange("POST /echo HTTP/1.1\r\n" + headers + "\r\n\r\n" + next);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << headers << "\n" << answer;
+    EXPECT_NE(answer.find("\"bad_request\""), std::string::npos) << headers;
+    EXPECT_NE(answer.find("Connection: close"), std::string::npos) << headers;
+    EXPECT_EQ(answer.find("HTTP/1.1 200"), std::string::npos) << headers;
+  }
+}
+
+TEST_F(ServerTest, TheBodyOfAGetIsNoRequest) {
+  start();
+  const std::string next = "GET /echo HTTP/1.1\r\n\r\n";
+  const auto answer = exchange(
+      fmt::format("GET /echo HTTP/1.1\r\nContent-Length: {}\r\n\r\n{}", next.size(), next));
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 ")) << answer;
+  EXPECT_EQ(answer.find("HTTP/1.1", 1), std::string::npos) << answer;
+}
+
+TEST_F(ServerTest, NobodyGetsAPartOfAnAnswer) {
+  start();
+  for (const auto* range : {"bytes=0-3", "bytes=0-3,5-8", "bytes=1000-", "bytes=-2"}) {
+    const auto response = client_->Post("/echo", {{"Range", range}}, "whole body", "text/plain");
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->status, 200) << range;
+    EXPECT_EQ(response->body, "whole body") << range;
+    EXPECT_EQ(response->get_header_value("Accept-Ranges"), "none");
+  }
+}
+
+TEST_F(ServerTest, APathThatIsNotEncodedIsRefused) {
+  start();
+  for (const auto* path : {"/items/%zz", "/items/%4", "/items/a%", "/items/a?b=%"}) {
+    const auto answer = exchange(
+        fmt::format("PUT {} HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", path));
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << path << "\n" << answer;
+  }
+  EXPECT_EQ(client_->Put("/items/%41%2f", "", "")->body, "A/");
 }
 
 TEST_F(ServerTest, FormsArriveAsTheyAre) {
