@@ -22,6 +22,7 @@ namespace searchsync::control {
 namespace {
 
 constexpr auto kStableAfter = std::chrono::seconds(60);
+constexpr const char* kAnyAddress = "127.0.0.1:0";
 constexpr auto kStopPoll = std::chrono::milliseconds(20);
 constexpr uintmax_t kLogBytesMax = 16 << 20;
 constexpr int kLogFlags = O_WRONLY | O_CREAT | O_APPEND;
@@ -147,11 +148,29 @@ std::vector<Supervisor::Child*> Supervisor::children_from(Entry& entry, size_t f
   return children;
 }
 
+Supervisor::Addresses Supervisor::addresses(const Child& child) const {
+  Addresses addresses;
+  std::istringstream lines(read_file(address_file(child)).value_or(""));
+  std::getline(lines, addresses.operations);
+  std::getline(lines, addresses.serves);
+  return addresses;
+}
+
+// Where it is asked. People have been told of it, so it is as it was before; but not after it could
+// not listen there.
+std::string Supervisor::public_address(const plan::Workload& workload, const Child& child) const {
+  if (workload.port != 0 && child.number == 0) {
+    return fmt::format("{}:{}", options_.public_host, workload.port);
+  }
+  const auto before = addresses(child);
+  const auto& address = workload.role == plan::Role::kIngest ? before.serves : before.operations;
+  return address.empty() ? kAnyAddress : address;
+}
+
 std::vector<std::string> Supervisor::arguments(const plan::Workload& workload,
                                                const Child& child) const {
-  const std::string any = "127.0.0.1:0";
-  const bool fixed = workload.port != 0 && child.number == 0;
-  const std::string open = fixed ? fmt::format("{}:{}", options_.public_host, workload.port) : any;
+  const std::string any = kAnyAddress;
+  const std::string open = public_address(workload, child);
   std::vector<std::string> all = {"searchsync",
                                   "--log-level",
                                   options_.log_level,
@@ -183,6 +202,7 @@ std::vector<std::string> Supervisor::arguments(const plan::Workload& workload,
 }
 
 void Supervisor::start(const plan::Workload& workload, Child& child) {
+  const auto all = arguments(workload, child);
   std::error_code ignored;
   std::filesystem::remove(address_file(child), ignored);
   if (workload.has_state()) {
@@ -192,7 +212,7 @@ void Supervisor::start(const plan::Workload& workload, Child& child) {
   const auto log = log_of(child);
   rotate(log);
   child.started = Clock::now();
-  const auto pid = spawn(options_.executable, arguments(workload, child), log);
+  const auto pid = spawn(options_.executable, all, log);
   if (!pid) {
     child.ended = "it could not be started: " + pid.error().message;
     child.not_before = child.started + child.backoff.next();
@@ -254,18 +274,18 @@ void Supervisor::stop(std::vector<Child*> children) {
     }
     std::this_thread::sleep_for(kStopPoll);
   }
-  std::error_code ignored;
-  for (const auto* child : children) std::filesystem::remove(address_file(*child), ignored);
 }
 
 Result<void> Supervisor::remove(const std::string& name) {
+  std::error_code ignored;
   const auto known = entries_.find(name);
   if (known != entries_.end()) {
-    stop(children_from(known->second, 0));
+    const auto children = children_from(known->second, 0);
+    stop(children);
+    for (const auto* child : children) std::filesystem::remove(address_file(*child), ignored);
     entries_.erase(known);
     log::info("{}: stopped", name);
   }
-  std::error_code ignored;
   std::filesystem::remove(config_file(name), ignored);
   return delete_state(name);
 }
@@ -294,9 +314,9 @@ std::vector<Supervisor::Group> Supervisor::groups() const {
       Process process{
           .name = child.name, .pid = child.pid, .address = "", .serves = "", .ended = child.ended};
       if (child.pid != 0) {
-        std::istringstream lines(read_file(address_file(child)).value_or(""));
-        std::getline(lines, process.address);
-        std::getline(lines, process.serves);
+        auto [operations, serves] = addresses(child);
+        process.address = std::move(operations);
+        process.serves = std::move(serves);
       }
       group.processes.push_back(std::move(process));
     }

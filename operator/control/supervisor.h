@@ -89,6 +89,13 @@ class Supervisor {
   std::vector<std::string> arguments(const plan::Workload& workload, const Child& child) const;
   std::filesystem::path config_file(const std::string& workload) const;
   std::filesystem::path address_file(const Child& child) const;
+  // As it has written them there; empty: it does not listen yet.
+  struct Addresses {
+    std::string operations;
+    std::string serves;  // of ingest
+  };
+  Addresses addresses(const Child& child) const;
+  std::string public_address(const plan::Workload& workload, const Child& child) const;
 
   const SupervisorOptions options_;
   std::map<std::string, Entry> entries_;

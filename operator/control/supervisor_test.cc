@@ -35,7 +35,8 @@ class SupervisorTest : public testing::Test {
     EXPECT_TRUE(write_file(script,
                            "#!/bin/sh\n"
                            "while [ $# -gt 0 ]; do case $1 in --config) c=$2;; "
-                           "--address-file) a=$2;; esac; shift; done\n"
+                           "--address-file) a=$2;; --listen) l=$2;; esac; shift; done\n"
+                           "echo $l >> ${0%/child}/listens\n"
                            "echo started\n"
                            "case $(cat $c) in\n"
                            "exit) echo searchsync: no way in >&2; exit 3;;\n"
@@ -79,6 +80,29 @@ TEST_F(SupervisorTest, StartsReplacesAndRemoves) {
   ASSERT_TRUE(supervisor.remove("w"));
   EXPECT_TRUE(supervisor.groups().empty());
   EXPECT_FALSE(std::filesystem::exists(directory_ / "state/state/w"));
+}
+
+TEST_F(SupervisorTest, QueriesAreAnsweredWhereTheyWereBefore) {
+  auto query = workload("run", "1");
+  query.role = plan::Role::kQuery;
+  const auto listens = [&] { return read_file(directory_ / "listens").value_or(""); };
+  {
+    Supervisor supervisor(options());
+    ASSERT_TRUE(supervisor.ensure(query));
+    ASSERT_TRUE(eventually([&] { return !supervisor.groups()[0].processes[0].address.empty(); }));
+    EXPECT_EQ(listens(), "127.0.0.1:0\n");
+    query.hash = "2";
+    ASSERT_TRUE(supervisor.ensure(query));
+    ASSERT_TRUE(eventually([&] { return !supervisor.groups()[0].processes[0].address.empty(); }));
+    EXPECT_EQ(listens(), "127.0.0.1:0\n127.0.0.1:1\n");
+  }
+  Supervisor supervisor(options());
+  query.config = "exit";  // as one that cannot listen there
+  ASSERT_TRUE(supervisor.ensure(query));
+  ASSERT_TRUE(eventually([&] {
+    supervisor.tick();
+    return listens().ends_with("127.0.0.1:1\n127.0.0.1:1\n127.0.0.1:0\n");
+  })) << listens();
 }
 
 TEST_F(SupervisorTest, WhatEndsIsStartedAgainLater) {
