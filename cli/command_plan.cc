@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "cli/commands.h"
 #include "cli/folder_options.h"
 #include "lib/model/fault.h"
@@ -46,6 +48,15 @@ void print_step(const plan::Step& step) {
              step.reason);
 }
 
+// Whether some index could not be looked at.
+bool unreachable(const plan::Plan& plan) {
+  return std::ranges::any_of(plan.indices, [](const auto& status) {
+    return std::ranges::any_of(status.conditions, [](const auto& condition) {
+      return condition.type == "Ready" && condition.status == plan::ConditionStatus::kUnknown;
+    });
+  });
+}
+
 void print(const plan::Plan& plan) {
   bool any = false;
   for (const auto& step : plan.steps) any = any || plan::changes_world(step.action);
@@ -62,7 +73,7 @@ void print(const plan::Plan& plan) {
   for (const auto& step : plan.steps) {
     if (!step.owner.contains('/')) print_step(step);  // of captures
   }
-  if (!any) fmt::print("Nothing to do.\n");
+  if (!any) fmt::print("{}\n", unreachable(plan) ? "Nothing can be planned." : "Nothing to do.");
 }
 
 Result<ExitCode> run(const Options& options) {
@@ -96,8 +107,9 @@ Result<ExitCode> run(const Options& options) {
     if (!observed.resources_known) observed = observer.observe();
   }
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  print(plan::plan(observed, {}, now));
-  return kOk;
+  const auto plan = plan::plan(observed, {}, now);
+  print(plan);
+  return unreachable(plan) ? kFailed : kOk;
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <cstdio>
@@ -33,11 +34,11 @@ Result<std::string> status(const Options& options) {
 Result<ExitCode> watch(const Options& options) {
   const Signals signals;
   const auto stop = signals.token();
+  const bool table = options.output == "table" && ::isatty(STDOUT_FILENO) == 1;
   while (!stop.stop_requested()) {
     const auto text = status(options);
-    fmt::print("{}{}", options.output == "json" ? "" : kClearScreen,
-               text ? *text : text.error().message + "\n");
-    std::fflush(stdout);
+    fmt::print("{}{}", table ? kClearScreen : "", text ? *text : text.error().message + "\n");
+    if (std::fflush(stdout) != 0) return kOk;  // nobody reads it any more
     std::mutex mutex;
     std::condition_variable_any stopped;
     std::unique_lock lock(mutex);

@@ -40,16 +40,16 @@ def show(stack: Stack) -> None:
 def _join(shop: Shop) -> None:
     """A table is made, and waits for nobody."""
     began = time.monotonic()
-    shop.sql("CREATE TABLE coupons (code text PRIMARY KEY, percent int);"
-             "INSERT INTO coupons VALUES ('spring', 10)")
+    shop.sql("CREATE TABLE vouchers (code text PRIMARY KEY, percent int);"
+             "INSERT INTO vouchers VALUES ('spring', 10)")
 
     def seen() -> bool:
         try:
-            return shop.ask("GET", "/v1/coupons/documents/spring")[0] == 200
+            return shop.ask("GET", "/v1/vouchers/documents/spring")[0] == 200
         except OSError:  # the service is being started anew
             return False
     took = milliseconds_until(seen, began)
-    say(f"\nA table, created with a row in it, is served after {took / 1000:.1f} s")
+    say(f"\nA table, vouchers, created with a row in it, is served after {took / 1000:.1f} s")
 
 
 def _commands(shop: Shop, product: SearchSync) -> str:

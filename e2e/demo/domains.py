@@ -93,7 +93,7 @@ def _commands(product: SearchSync, events: str, query: str) -> str:
     return f"""\
   curl -s http://{product.address}/status
   curl -X PUT {events}/events/example.org/delivered
-  curl -s {query}/v1/domains/documents/example.org
+  curl -s {query}/v1/domains/documents/example.org    # up to a second later
   curl -s '{query}/v1/domains/documents?status=catch-all&sort=-delivered&size=3'
   cd examples/domains
   /usr/bin/python3 generate.py send --events {events} --count 100000

@@ -97,7 +97,7 @@ def _ask(query: Query) -> None:
             answer, took = query.search(asked)
             millis.append(took)
         say(f"\n{f'the last {hours} hours' if hours else 'all'} of store-7: "
-            f"{answer['total']['value']:,} events, {answer['partitions']} partitions asked, "
+            f"{answer['total']['value']:,} events, partitions asked: {answer['partitions']}, "
             f"{statistics.median(millis):.1f} ms (median of 20)")
     say(f"by kind: {pretty(answer['facets']['kinds']['buckets'])}")
 

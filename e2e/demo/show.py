@@ -6,7 +6,7 @@ import signal
 import time
 from typing import Callable
 
-from e2e.harness import SearchSync, engine
+from e2e.harness import BINARY, SearchSync, engine
 from e2e.servers import ServersError, Stack
 
 _SERVED_SECONDS = 180
@@ -63,8 +63,9 @@ def stay(product: SearchSync, commands: str) -> None:
     if os.environ.get("DEMO_EXIT") == "1":
         return
     say(f"""
-All of it stays up until Ctrl-C. In another terminal:
+All of it stays up until Ctrl-C. In another terminal, here:
 
+  {os.path.relpath(BINARY)} status {product.resources} --state-dir {product.state_dir}
 {commands}
 
 resources {product.resources}

@@ -125,7 +125,7 @@ def _commands(stack: Stack, product: SearchSync, query: str) -> str:
   TOKEN=$(curl -s $QUERY/rpc/add_widget -d '{{"serial": "mine", "name": "", "ports": ["P"]}}' \\
     -o /dev/null -w '%header{{SearchSync-Token}}')
   curl -si "$QUERY/v1/widgets/documents?serial=mine" -H "SearchSync-Token: $TOKEN"
-  curl -s $QUERY/rpc/associate_widgets -d '{{"serial": "mine", "peer": "demo-2", "port": "P"}}'
+  curl -s $QUERY/rpc/associate_widgets -d '{{"serial": "mine", "peer": "demo-2", "port": "P"}}'    # 409: that slot is taken
   psql {stack.postgres.uri('widgets')} -c "SELECT * FROM widgets.slots ORDER BY id DESC LIMIT 5"
   /usr/bin/python3 examples/widgets/generate.py changes --query $QUERY --rate 50
   kill -9 {workers}    # the workers: meanwhile a search with a token says that it did not wait long enough"""

@@ -62,8 +62,9 @@ class SearchSync:
         folder.mkdir(parents=True, exist_ok=True)
         self._binary = str(binary)
         self._address_file = folder / "address"
+        self.state_dir = folder / "state"
         self._process = Process("searchsync", [
-            self._binary, "run", str(resources), "--state-dir", str(folder / "state"),
+            self._binary, "run", str(resources), "--state-dir", str(self.state_dir),
             "--listen", "127.0.0.1:0", "--address-file", str(self._address_file)],
             folder / "searchsync.log")
 

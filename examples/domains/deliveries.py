@@ -3,6 +3,7 @@
 import http.client
 import json
 import random
+import sys
 import time
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -39,6 +40,8 @@ class Deliveries:
         deadline = time.monotonic() + seconds
         while not self._acknowledged(body):
             self.unanswered += 1
+            if self.unanswered % 50 == 1:  # every few seconds
+                print(f"{self.url} does not take events; they are sent again", file=sys.stderr)
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.url} did not acknowledge {count} events")
             time.sleep(0.1)

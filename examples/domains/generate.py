@@ -25,6 +25,9 @@ def main() -> int:
     file = Path(options.counted)
     counted = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     if options.command == "check":
+        if not counted:
+            print(f"{file} has no events: run `generate.py send` here, or name its file (--counted)")
+            return 1
         return _check(options.query, counted, options.seconds)
     # Domains of its own at each call: nobody else's events are theirs.
     sender = random.randrange(2**32)

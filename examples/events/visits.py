@@ -5,6 +5,7 @@ days, and one in twenty comes twice.
 import datetime
 import json
 import random
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -43,4 +44,5 @@ def send(url: str, events: list[dict[str, Any]]) -> None:
                 raise
         except OSError:
             pass
+        print(f"{url} does not take events; they are sent again", file=sys.stderr)
         time.sleep(1)  # the same events again: their ids make them the same documents

@@ -1,6 +1,9 @@
 #include "operator/control/reconciler.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "lib/base/log.h"
 
@@ -21,6 +24,7 @@ Reconciler::Round Reconciler::run(plan::TimePoint now) {
     if (seen != round.observed.indices.end()) seen->second.failure = failure;
   }
   round.plan = plan::plan(round.observed, policy_, now);
+  for (const auto& status : round.plan.indices) tell(status);
   for (const auto& step : round.plan.steps) {
     if (round.failures.contains(step.owner)) continue;
     const auto what = plan::describe(step.action);
@@ -42,6 +46,22 @@ Reconciler::Round Reconciler::run(plan::TimePoint now) {
     round.look_again = std::max(round.look_again, backoff_.next());
   }
   return round;
+}
+
+// In the log, when it has come to another phase, or is not ready for another reason.
+void Reconciler::tell(const plan::IndexStatus& status) {
+  const auto ready = std::ranges::find(status.conditions, "Ready", &plan::Condition::type);
+  if (ready == status.conditions.end()) return;
+  const auto phase = to_string(status.phase);
+  auto& told = told_[status.index];
+  const auto now = fmt::format("{} {}", phase, ready->reason);
+  if (std::exchange(told, now) == now) return;
+  const auto text = status.message.empty() ? "" : ": " + status.message;
+  if (ready->status == plan::ConditionStatus::kUnknown || status.phase == plan::Phase::kStalled) {
+    log::warning("{}: {}{}", status.index, phase, text);
+  } else {
+    log::info("{}: {}{}", status.index, phase, text);
+  }
 }
 
 }  // namespace searchsync::control

@@ -9,7 +9,7 @@
 
 namespace searchsync::control {
 
-// Observe, plan, execute. Remembers only what went wrong in the last round, to report it.
+// Observe, plan, execute. Remembers only what it has reported of the last round.
 class Reconciler {
  public:
   Reconciler(World& world, plan::Policy policy);
@@ -25,10 +25,13 @@ class Reconciler {
   Round run(plan::TimePoint now);
 
  private:
+  void tell(const plan::IndexStatus& status);
+
   World& world_;
   const plan::Policy policy_;
   Backoff backoff_;
   std::map<plan::ObjectKey, plan::Failure> failures_;
+  std::map<plan::ObjectKey, std::string> told_;  // of an index
 };
 
 }  // namespace searchsync::control

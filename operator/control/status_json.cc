@@ -17,29 +17,63 @@ json optional(const std::optional<T>& value) {
   return value ? json(*value) : json();
 }
 
+json write_processes(const plan::ObservedWorkload& workload) {
+  json list = json::array();
+  for (const auto& process : workload.processes) {
+    list.push_back({{"name", process.name},
+                    {"role", to_string(workload.role)},
+                    {"pid", process.pid},
+                    {"address", process.address},
+                    {"state", to_string(process.state)},
+                    {"message", process.message}});
+  }
+  return list;
+}
+
 json write_processes(const plan::Observed& observed) {
   json list = json::array();
   for (const auto& workload : observed.workloads) {
-    for (const auto& process : workload.processes) {
-      list.push_back({{"name", process.name},
-                      {"role", to_string(workload.role)},
-                      {"pid", process.pid},
-                      {"address", process.address},
-                      {"state", to_string(process.state)},
-                      {"message", process.message}});
-    }
+    for (auto& process : write_processes(workload)) list.push_back(std::move(process));
   }
   return list;
+}
+
+// Of all values the one with that name; the first if there is none.
+template <class Value>
+Value named(const json& name, std::initializer_list<Value> all) {
+  const auto* const found = std::ranges::find_if(
+      all, [&](Value value) { return to_string(value) == name.get<std::string_view>(); });
+  return found == all.end() ? *all.begin() : *found;
+}
+
+plan::Role read_role(const json& name) {
+  using enum plan::Role;
+  return named(name, {kCapture, kWorker, kQuery, kIngest, kAggregate});
+}
+
+std::vector<plan::ObservedProcess> read_processes(const json& list) {
+  using enum plan::ProcessState;
+  std::vector<plan::ObservedProcess> processes;
+  for (const auto& one : list) {
+    processes.push_back({.name = one.at("name").get<std::string>(),
+                         .pid = one.at("pid").get<int64_t>(),
+                         .address = one.at("address").get<std::string>(),
+                         .state = named(one.at("state"), {kStarting, kRunning, kReady, kBackoff}),
+                         .message = one.at("message").get<std::string>()});
+  }
+  return processes;
 }
 
 json write_workloads(const plan::Observed& observed) {
   json list = json::array();
   for (const auto& workload : observed.workloads) {
     list.push_back({{"name", workload.name},
-                    {"role", static_cast<int>(workload.role)},
+                    {"role", to_string(workload.role)},
                     {"owner", workload.owner},
                     {"hash", workload.hash},
                     {"replicas", workload.replicas},
+                    {"processes", write_processes(workload)},
+                    {"serves", workload.serves},
                     {"halts", workload.halts},
                     {"snapshotComplete", workload.snapshot_complete}});
   }
@@ -158,10 +192,12 @@ Result<std::vector<plan::ObservedWorkload>> workloads_from_status(std::string_vi
     for (const auto& one : status.at("workloads")) {
       plan::ObservedWorkload workload;
       workload.name = one.at("name").get<std::string>();
-      workload.role = static_cast<plan::Role>(one.at("role").get<int>());
+      workload.role = read_role(one.at("role"));
       workload.owner = one.at("owner").get<std::string>();
       workload.hash = one.at("hash").get<std::string>();
       workload.replicas = one.at("replicas").get<int32_t>();
+      workload.processes = read_processes(one.at("processes"));
+      workload.serves = one.at("serves").get<std::string>();
       workload.halts = one.at("halts").get<std::map<std::string, std::string>>();
       workload.snapshot_complete = one.at("snapshotComplete").get<std::map<std::string, bool>>();
       workloads.push_back(std::move(workload));

@@ -33,6 +33,10 @@ TEST(StatusJson, WhatIsServedCanBeReadAndShown) {
   EXPECT_EQ(workloads->front().hash, "h");
   EXPECT_EQ(workloads->front().halts, worker.halts);
   EXPECT_EQ(workloads->front().snapshot_complete, worker.snapshot_complete);
+  EXPECT_EQ(workloads->front().role, plan::Role::kWorker);
+  ASSERT_EQ(workloads->front().processes.size(), 1u);
+  EXPECT_EQ(workloads->front().processes[0].address, "127.0.0.1:4000");
+  EXPECT_TRUE(workloads->front().ready());
 
   const auto text = render_status(json);
   ASSERT_TRUE(text) << text.error().message;
