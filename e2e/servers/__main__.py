@@ -44,7 +44,10 @@ def _cluster(options: argparse.Namespace) -> int:
               f"  export KUBECONFIG={cluster.kubeconfig}",
               f"  export PATH={cluster.program('kubectl').parent}:$PATH",
               "  kubectl get pods --all-namespaces", "",
-              f"Pods reach this machine at {cluster.node_address}.", sep="\n", flush=True)
+              f"Pods reach this machine at {cluster.node_address}. Servers that they can use:", "",
+              f"  /usr/bin/python3 -m e2e.servers up --host {cluster.node_address}", "",
+              "The image is on it: install the operator as docs/install.md says, with",
+              "  --set image.repository=localhost/searchsync", sep="\n", flush=True)
         _wait_for_the_end()
     return 0
 

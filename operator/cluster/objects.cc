@@ -76,6 +76,13 @@ std::string container_message(const json& pod) {
       }
     }
   }
+  const json::json_pointer conditions("/status/conditions");
+  if (pod.contains(conditions) && pod.at(conditions).is_array()) {
+    for (const auto& one : pod.at(conditions)) {
+      if (text_at(one, "/type") != "PodScheduled" || text_at(one, "/status") != "False") continue;
+      return text_at(one, "/reason") + ": " + text_at(one, "/message");
+    }
+  }
   return text_at(pod, "/status/message");
 }
 

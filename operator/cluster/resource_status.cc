@@ -67,12 +67,18 @@ model::SearchIndexStatus to_status(const plan::IndexStatus& status,
       .tables = status.tables,
       .conditions = {},
       .notes = former.notes};
+  // Those of the index that is served; before there is one, of the one that has most. Others are
+  // built beside it, or kept warm.
+  const auto serving = status.alias && status.generation
+                           ? fmt::format("-{}-g{}", status.alias->get(), status.generation->get())
+                           : "";
   for (const auto& workload : workloads) {
     if (workload.owner != status.index || workload.role != plan::Role::kWorker) continue;
-    // While an index is built beside another, both have as many.
-    result.workers.replicas = std::max(result.workers.replicas, workload.replicas);
-    result.workers.ready += static_cast<int32_t>(std::ranges::count(
+    if (!workload.name.ends_with(serving)) continue;
+    const auto ready = static_cast<int32_t>(std::ranges::count(
         workload.processes, plan::ProcessState::kReady, &plan::ObservedProcess::state));
+    result.workers.replicas = std::max(result.workers.replicas, workload.replicas);
+    result.workers.ready = std::max(result.workers.ready, ready);
   }
   for (const auto& condition : status.conditions) {
     result.conditions.push_back(to_model(condition, former.conditions, generation, now));

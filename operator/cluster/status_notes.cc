@@ -76,7 +76,11 @@ Result<void> StatusNotes::write(model::SearchIndexStatus status) {
 Result<void> StatusNotes::put(model::SearchIndexStatus status) {
   auto object =
       write_resource_status(client_, search_index_type(), index_->meta, model::to_json(status));
-  if (!object) return std::unexpected(object.error());
+  if (!object) {
+    // What somebody has edited meanwhile is on its way here: the next round goes on from that.
+    const bool passes = object.error().code == ErrorCode::kConflict;
+    return fail(passes ? ErrorCode::kUnavailable : object.error().code, object.error().message);
+  }
   store_.put(search_index_type(), *object);
   renew();
   return {};

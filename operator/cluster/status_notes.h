@@ -17,7 +17,7 @@ Result<std::string> write_resource_status(kube::Client& client, const kube::Reso
 
 // The notes of one SearchIndex, in its status. What is written is in the store when a call returns,
 // and a write fails if the resource is newer than what was read: an operator that has lost its
-// place cannot undo what another has noted. Not thread-safe.
+// place cannot undo what another has noted. That is kUnavailable: it passes. Not thread-safe.
 class StatusNotes final : public control::Notes {
  public:
   // The references must outlive this.

@@ -73,6 +73,7 @@ plan::ObservedWorkload WorkloadKeeper::observe(const WorkloadObject& object) {
     }
     if (process.state != plan::ProcessState::kReady && !pod.message.empty()) {
       process.state = plan::ProcessState::kBackoff;
+      process.message = pod.message;
     }
     seen.processes.push_back(std::move(process));
   }

@@ -108,9 +108,10 @@ class IndexPlanner {
         continue;
       }
       const auto* postgres = std::get_if<model::PostgresSource>(&binding.spec.source);
-      found_.pending = fmt::format(
-          "topic {} of binding {} does not exist yet{}", name, binding.metadata.name,
-          postgres ? why_not_captured(in_.observed, in_.index.metadata, *postgres) : "");
+      const auto reason =
+          postgres ? why_not_captured(in_.observed, in_.index.metadata, *postgres) : "";
+      found_.pending = fmt::format("topic {} of binding {} does not exist yet{}{}", name,
+                                   binding.metadata.name, reason.empty() ? "" : ": ", reason);
     }
     blocked_ = plan_tables(view_, plan_.steps, found_.pending);
     plan_document_log();

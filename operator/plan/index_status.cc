@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "lib/model/pipeline.h"
 #include "operator/plan/drift.h"
@@ -203,16 +204,19 @@ class Reporter {
       add("Ready", ConditionStatus::kFalse, std::string(to_string(status_.phase)), status_.message);
     } else if (found_.serving->closed) {
       add("Ready", ConditionStatus::kFalse, "IndexClosed", closed(found_.serving->index));
+    } else if (const auto idle = captures_not_ready(); !idle.empty()) {
+      add("Ready", ConditionStatus::kFalse, "CaptureNotReady", idle);
     } else if (running != nullptr && running->replicas == 0 && in_.index.spec.workers.autoscaling) {
       add("Ready", ConditionStatus::kTrue, "Idle",
           fmt::format("{} is served; no worker runs, for nothing arrives",
                       found_.serving->index.get()));
     } else if (running == nullptr || !running->ready()) {
-      add("Ready", ConditionStatus::kFalse, "WorkersNotReady", not_ready_reason(running));
+      add("Ready", ConditionStatus::kFalse, "WorkersNotReady",
+          running == nullptr ? "no worker runs" : why_not_ready(*running));
     } else if (!first_halt().empty()) {
       add("Ready", ConditionStatus::kFalse, "BindingHalted", status_.message);
-    } else if (in_.index.spec.query.replicas > 0 && (query == nullptr || !query->any_ready())) {
-      add("Ready", ConditionStatus::kFalse, "QueryNotReady", "no query process is ready");
+    } else if (const auto asks = query_not_ready(query); !asks.empty()) {
+      add("Ready", ConditionStatus::kFalse, "QueryNotReady", asks);
     } else if (const auto reason = ingest_not_ready(); !reason.empty()) {
       add("Ready", ConditionStatus::kFalse, "IngestNotReady", reason);
     } else if (const auto waits = aggregates_not_ready(); !waits.empty()) {
@@ -241,6 +245,32 @@ class Reporter {
         first->name, others == 0 ? "" : fmt::format(", and {} more,", others), first->index);
   }
 
+  // Empty: the captures of all its tables are at work.
+  std::string captures_not_ready() const {
+    for (const auto& binding : in_.bindings) {
+      const auto* postgres = std::get_if<model::PostgresSource>(&binding.spec.source);
+      if (postgres == nullptr) continue;
+      auto reason = why_not_captured(in_.observed, in_.index.metadata, *postgres);
+      if (!reason.empty()) return reason;
+    }
+    return "";
+  }
+
+  // Empty: queries are answered, as declared. While its processes are replaced, some still answer
+  // as it was declared before. That of a database is replaced with each table that comes.
+  std::string query_not_ready(const ObservedWorkload* query) const {
+    const auto& spec = in_.index.spec.query;
+    if (spec.replicas == 0) return "";
+    std::set<std::string> secrets;
+    if (spec.keys_secret_ref) secrets.insert(spec.keys_secret_ref->name);
+    if (spec.commands) secrets.insert(spec.commands->secret_ref.name);
+    auto reason = why_no_secret(in_.observed, in_.index.metadata.namespace_, secrets);
+    if (!reason.empty()) return reason;
+    if (query == nullptr) return "no query process is ready";
+    const bool of_database = in_.observed.database_of(status_.index) != nullptr;
+    return of_database && query->any_ready() ? "" : why_not_ready(*query);
+  }
+
   // Empty: events are taken, or nobody has declared that they should be.
   std::string ingest_not_ready() const {
     const bool declared = std::ranges::any_of(in_.bindings, [](const auto& binding) {
@@ -249,7 +279,7 @@ class Reporter {
     if (!declared || in_.index.spec.ingest.replicas == 0) return "";
     const auto* ingest = in_.observed.workload(ingest_name(in_.index));
     if (ingest == nullptr || ingest->processes.empty()) return "no ingest process runs";
-    return ingest->any_ready() ? "" : not_ready_reason(ingest);
+    return ingest->any_ready() ? "" : why_not_ready(*ingest);
   }
 
   // Empty: events are aggregated, or nobody has declared that they should be.
@@ -259,17 +289,7 @@ class Reporter {
     if (!declared || in_.index.spec.aggregates.replicas == 0) return "";
     const auto* running = in_.observed.workload(aggregate_name(in_.index));
     if (running == nullptr || running->processes.empty()) return "no process aggregates events";
-    return running->ready() ? "" : not_ready_reason(running);
-  }
-
-  static std::string not_ready_reason(const ObservedWorkload* running) {
-    if (running == nullptr || running->processes.empty()) return "no worker runs";
-    for (const auto& process : running->processes) {
-      if (process.state != ProcessState::kReady) {
-        return fmt::format("{} is {}: {}", process.name, to_string(process.state), process.message);
-      }
-    }
-    return "";
+    return why_not_ready(*running);
   }
 
   void report_binding(const model::SourceBinding& binding) {
@@ -320,17 +340,22 @@ class Reporter {
     } else if (in_.index.spec.suspend) {
       status.state = "Suspended";
     } else if (!missing.empty()) {
-      const bool captured =
-          postgres != nullptr && missing == model::source_topic(binding.spec.source);
       status.state = "Waiting";
-      status.message = fmt::format(
-          "topic {} does not exist yet{}", missing,
-          captured ? why_not_captured(in_.observed, in_.index.metadata, *postgres) : "");
+      status.message = fmt::format("topic {} does not exist yet", missing);
+      if (postgres != nullptr && missing == model::source_topic(binding.spec.source)) {
+        add_message(status, why_not_captured(in_.observed, in_.index.metadata, *postgres));
+      }
+    } else if (const auto idle =
+                   postgres == nullptr
+                       ? ""
+                       : why_not_captured(in_.observed, in_.index.metadata, *postgres);
+               !idle.empty()) {
+      status.state = "Waiting";
+      status.message = idle;
     } else if (postgres != nullptr &&
                !snapshot_complete(in_.observed, in_.index.metadata, *postgres)) {
       status.state = "Snapshotting";
-      status.message = fmt::format("table {} is not yet read to the end{}", postgres->table,
-                                   why_not_captured(in_.observed, in_.index.metadata, *postgres));
+      status.message = fmt::format("table {} is not yet read to the end", postgres->table);
     } else if (const auto* http = std::get_if<model::HttpSource>(&binding.spec.source)) {
       set_state(*http, status);
     } else if (!any_worker()) {
@@ -350,6 +375,7 @@ class Reporter {
 
   // Behind what it says already: where events are taken is of use whoever counts them.
   static void add_message(BindingStatus& status, const std::string& more) {
+    if (more.empty()) return;
     if (!status.message.empty()) status.message += "; ";
     status.message += more;
   }

@@ -194,20 +194,33 @@ std::string capture_name(const model::ObjectMeta& metadata, const model::SecretR
   return prefixed("capture", metadata, database.name);
 }
 
-std::string why_not_captured(const Observed& observed, const model::ObjectMeta& metadata,
-                             const model::PostgresSource& source) {
-  const auto& secret = source.secret_ref.name;
-  const auto hash = observed.secret_hashes.find(secret);
-  if (hash != observed.secret_hashes.end() && hash->second.empty()) {
-    return fmt::format(": there is no secret {}/{}", metadata.namespace_, secret);
-  }
-  const auto* capture = observed.workload(capture_name(metadata, source.secret_ref));
-  if (capture == nullptr) return "";
-  for (const auto& process : capture->processes) {
-    if (process.state == ProcessState::kReady || process.message.empty()) continue;
-    return fmt::format(": {} is {}: {}", process.name, to_string(process.state), process.message);
+std::string why_no_secret(const Observed& observed, const std::string& namespace_,
+                          const std::set<std::string>& names) {
+  for (const auto& name : names) {
+    const auto hash = observed.secret_hashes.find(name);
+    if (hash != observed.secret_hashes.end() && hash->second.empty()) {
+      return fmt::format("there is no secret {}/{}", namespace_, name);
+    }
   }
   return "";
+}
+
+std::string why_not_ready(const ObservedWorkload& workload) {
+  if (workload.processes.empty()) return fmt::format("no process of {} runs", workload.name);
+  const auto found = std::ranges::find_if(workload.processes, [](const auto& process) {
+    return process.state != ProcessState::kReady;
+  });
+  if (found == workload.processes.end()) return "";
+  return fmt::format("{} is {}{}{}", found->name, to_string(found->state),
+                     found->message.empty() ? "" : ": ", found->message);
+}
+
+std::string why_not_captured(const Observed& observed, const model::ObjectMeta& metadata,
+                             const model::PostgresSource& source) {
+  auto reason = why_no_secret(observed, metadata.namespace_, {source.secret_ref.name});
+  const auto* capture = observed.workload(capture_name(metadata, source.secret_ref));
+  if (reason.empty() && capture != nullptr) reason = why_not_ready(*capture);
+  return reason;
 }
 
 Workload worker_workload(const Observed& observed, const model::PipelineConfig& config) {

@@ -27,7 +27,14 @@ std::string ingest_name(const model::SearchIndex& index);
 std::string aggregate_name(const model::SearchIndex& index);
 std::string capture_name(const model::ObjectMeta& metadata, const model::SecretRef& database);
 
-// ": " and why the capture of a table is not at work, as far as is known; empty: it is.
+// The first of the secrets that is not there; empty: all are, as far as is known.
+std::string why_no_secret(const Observed& observed, const std::string& namespace_,
+                          const std::set<std::string>& names);
+
+// Its first process that is not ready, and why; empty: all are.
+std::string why_not_ready(const ObservedWorkload& workload);
+
+// Why the capture of a table is not at work, as far as is known; empty: it is.
 std::string why_not_captured(const Observed& observed, const model::ObjectMeta& metadata,
                              const model::PostgresSource& source);
 

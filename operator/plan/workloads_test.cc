@@ -69,9 +69,9 @@ TEST(Workloads, WhyATableIsNotCaptured) {
   EXPECT_EQ(why(observed), "");
   observed.workloads[0].processes[0].state = ProcessState::kBackoff;
   observed.workloads[0].processes[0].message = "password authentication failed";
-  EXPECT_EQ(why(observed), ": capture-db-0 is Backoff: password authentication failed");
+  EXPECT_EQ(why(observed), "capture-db-0 is Backoff: password authentication failed");
   observed.secret_hashes["db"] = "";  // of a secret that does not exist
-  EXPECT_EQ(why(observed), ": there is no secret default/db");
+  EXPECT_EQ(why(observed), "there is no secret default/db");
 }
 
 TEST(Workloads, KeysAreForQueriesOnly) {
