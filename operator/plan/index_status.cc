@@ -334,6 +334,7 @@ class Reporter {
   void set_state(const model::SourceBinding& binding, BindingStatus& status) {
     const auto missing = missing_topic(binding);
     const auto* postgres = std::get_if<model::PostgresSource>(&binding.spec.source);
+    const auto idle = postgres ? why_not_captured(in_.observed, in_.index.metadata, *postgres) : "";
     if (!reachable()) {
       status.state = "Unknown";
       status.message = status_.message;
@@ -341,15 +342,10 @@ class Reporter {
       status.state = "Suspended";
     } else if (!missing.empty()) {
       status.state = "Waiting";
-      status.message = fmt::format("topic {} does not exist yet", missing);
-      if (postgres != nullptr && missing == model::source_topic(binding.spec.source)) {
-        add_message(status, why_not_captured(in_.observed, in_.index.metadata, *postgres));
-      }
-    } else if (const auto idle =
-                   postgres == nullptr
-                       ? ""
-                       : why_not_captured(in_.observed, in_.index.metadata, *postgres);
-               !idle.empty()) {
+      const bool captured = missing == model::source_topic(binding.spec.source) && !idle.empty();
+      status.message = fmt::format("topic {} does not exist yet{}{}", missing, captured ? ": " : "",
+                                   captured ? idle : "");
+    } else if (!idle.empty()) {
       status.state = "Waiting";
       status.message = idle;
     } else if (postgres != nullptr &&
@@ -375,7 +371,6 @@ class Reporter {
 
   // Behind what it says already: where events are taken is of use whoever counts them.
   static void add_message(BindingStatus& status, const std::string& more) {
-    if (more.empty()) return;
     if (!status.message.empty()) status.message += "; ";
     status.message += more;
   }
