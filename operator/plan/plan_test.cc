@@ -252,66 +252,6 @@ TEST_F(PlanTest, WhatCanChangeInPlaceDoes) {
   EXPECT_EQ(world_.indices().at(name({})).settings.replicas, 2);
 }
 
-TEST_F(PlanTest, ReadyNeedsAllThatKeepsItEqualAndAnswersAsDeclared) {
-  settle();
-  const auto all = world_.observe();
-  ASSERT_FALSE(all.resources.indices.empty());
-  const auto ready = [&](const Observed& observed) {
-    const auto status = plan(observed, {}, world_.now()).indices.at(0);
-    return *std::ranges::find(status.conditions, "Ready", &Condition::type);
-  };
-  const auto with = [&](Role role, ObservedProcess process) {
-    auto observed = all;
-    for (auto& workload : observed.workloads) {
-      if (workload.role == role) workload.processes.push_back(process);
-    }
-    return observed;
-  };
-  EXPECT_EQ(ready(all).reason, "Serving");
-
-  const auto dead = with(Role::kCapture, {.name = "capture-0",
-                                          .state = ProcessState::kBackoff,
-                                          .message = "password authentication failed"});
-  EXPECT_EQ(ready(dead).status, ConditionStatus::kFalse);
-  EXPECT_EQ(ready(dead).reason, "CaptureNotReady");
-  EXPECT_EQ(ready(dead).message, "capture-0 is Backoff: password authentication failed");
-  for (const auto& binding : plan(dead, {}, world_.now()).bindings) {
-    EXPECT_EQ(binding.state, "Waiting") << binding.name;
-    EXPECT_EQ(binding.message, ready(dead).message);
-  }
-
-  // Those that are to replace the others; these answer as it was declared before.
-  const auto replaced = with(Role::kQuery, {.name = "query-1"});
-  EXPECT_EQ(ready(replaced).reason, "QueryNotReady");
-  EXPECT_EQ(ready(replaced).message, "query-1 is Starting");
-
-  auto keyless = all;
-  keyless.resources.indices[0].spec.query.keys_secret_ref = model::SecretRef{"keys"};
-  keyless.secret_hashes["keys"] = "";  // of a secret that does not exist
-  EXPECT_EQ(ready(keyless).reason, "QueryNotReady");
-  EXPECT_EQ(ready(keyless).message, "there is no secret default/keys");
-}
-
-TEST_F(PlanTest, ARelationThatLeadsNowhereIsSaid) {
-  auto declared = resources({});
-  auto& relations = declared.indices[0].spec.query.relations;
-  const auto message = [&] {
-    world_.declare(declared);
-    const auto status = settle();
-    const auto ready = std::ranges::find(status.conditions, "Ready", &Condition::type);
-    EXPECT_EQ(ready->status, ConditionStatus::kTrue);
-    return ready->message;
-  };
-  relations = {{"self", declared.indices[0].metadata.name, "id", "id"}};
-  EXPECT_TRUE(message().ends_with("kept equal"));
-  relations.push_back({"team", "teams", "id", "id"});
-  relations.push_back({"user", "users", "id", "id"});
-  EXPECT_NE(message().find("; relation team, and 1 more, leads nowhere: there is no SearchIndex "
-                           "teams in the namespace"),
-            std::string::npos)
-      << message();
-}
-
 TEST_F(PlanTest, UnreachableMeansHandsOff) {
   settle();
   for (const auto fault : {FakeWorld::Fault::kEngine, FakeWorld::Fault::kKafka}) {
