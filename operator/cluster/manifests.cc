@@ -24,7 +24,7 @@ constexpr const char* kStateFolder = "/var/lib/searchsync";
 constexpr int kGraceSeconds = 30;
 constexpr int kLeaveSeconds = 5;
 // Of a configuration: what is longer nobody reads. A ConfigMap holds 1 MiB, a table takes 3 KB.
-constexpr size_t kPlainBytesMax = 32 << 10;
+constexpr size_t kPlainBytesMax = 16 << 10;
 
 std::string text(std::string_view view) {
   return std::string(view);
