@@ -70,7 +70,7 @@ model::SearchIndexStatus to_status(const plan::IndexStatus& status,
   // Those of the index that is served; before there is one, of the one that has most. Others are
   // built beside it, or kept warm.
   const auto serving = status.alias && status.generation
-                           ? fmt::format("-{}-g{}", status.alias->get(), status.generation->get())
+                           ? fmt::format("{}-g{}", status.alias->get(), status.generation->get())
                            : "";
   for (const auto& workload : workloads) {
     if (workload.owner != status.index || workload.role != plan::Role::kWorker) continue;
