@@ -286,6 +286,9 @@ class QueryTest(unittest.TestCase):
         try:
             self.product.wait("the new screener", lambda: (
                 self.ask("users", "GET", "/screeners/everybody?size=1")[0] == 200), _SECONDS)
+            # It is asked where it was before: that may be sooner than the status tells its number.
+            self.product.wait("its new process", lambda: before != {
+                child.name: child.pid for child in self.product.children()}, _SECONDS)
             after = {child.name: child.pid for child in self.product.children()}
         finally:
             path.write_text(right, encoding="utf-8")
