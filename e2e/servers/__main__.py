@@ -45,9 +45,11 @@ def _cluster(options: argparse.Namespace) -> int:
               f"  export PATH={cluster.program('kubectl').parent}:$PATH",
               "  kubectl get pods --all-namespaces", "",
               f"Pods reach this machine at {cluster.node_address}. Servers that they can use:", "",
-              f"  /usr/bin/python3 -m e2e.servers up --host {cluster.node_address}", "",
-              "The image is on it: install the operator as docs/install.md says, with",
-              "  --set image.repository=localhost/searchsync", sep="\n", flush=True)
+              f"  /usr/bin/python3 -m e2e.servers up --host {cluster.node_address}", sep="\n")
+        if options.image:
+            print("\nThe image is on it: install the operator as docs/install.md says, with\n\n"
+                  "  --set image.repository=localhost/searchsync")
+        sys.stdout.flush()
         _wait_for_the_end()
     return 0
 
