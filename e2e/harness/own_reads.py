@@ -23,6 +23,7 @@ class OwnReads:
         self.counts: collections.Counter = collections.Counter()
         self.misses: list[str] = []  # a token was reached, and this was not as it was written
         self.refusals: list[str] = []  # what commands were refused for that must not be
+        self.breaks: list[str] = []  # why turns were broken off
         self._address = address
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -76,9 +77,10 @@ class _User:
         while not self._reads.stopping() and (tries == 0 or turn < tries):
             try:
                 self._turn(f"{self._name}-{turn}")
-            except _ERRORS:
+            except _ERRORS as error:
                 # What was under way may have been done or not: nobody asks for it any more.
                 self._reads.count("broken off")
+                self._reads.breaks.append(f"{self._name}-{turn}: {error!r}")
                 self._client.close()
                 self._client = self._connect()
             turn += 1

@@ -258,6 +258,7 @@ struct Server::Impl final : public httplib::Server {
   const http::Server::Options options;
 
   // Constant once started.
+  int listening = -1;  // httplib's socket
   Router router;
   std::unique_ptr<TlsContext> tls;
   std::string address;
@@ -292,9 +293,10 @@ void Server::Impl::configure() {
   set_keep_alive_max_count(1'000'000);
   set_keep_alive_timeout(options.keep_alive.count());
   // Not SO_REUSEPORT, httplib's default: two processes would share the port without a word.
-  set_socket_options([](socket_t socket) {
+  set_socket_options([this](socket_t socket) {
     const int on = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    listening = socket;
   });
   // All paths arrive as "/", see process_and_close_socket.
   Get("/", [this](const auto& from, auto& to) { answer(from, {}, to); });
@@ -422,6 +424,8 @@ Result<void> Server::start() {
         code, fmt::format("cannot listen on {}: {}; choose another address", impl_->options.listen,
                           cause == 0 ? "no such address" : std::strerror(cause)));
   }
+  // httplib lets 5 wait to be accepted; past that Linux drops connections, and resets some.
+  CHECK(::listen(impl_->listening, SOMAXCONN) == 0, "{}", std::strerror(errno));
   const bool is_v6 = to.host.find(':') != std::string::npos;
   impl_->address = fmt::format(fmt::runtime(is_v6 ? "[{}]:{}" : "{}:{}"), to.host, port);
   impl_->listener = std::jthread([impl = impl_.get()] { impl->listen_after_bind(); });

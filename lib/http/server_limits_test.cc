@@ -3,12 +3,15 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <future>
+#include <latch>
 #include <thread>
+#include <vector>
 
 #include "lib/base/gzip.h"
 #include "lib/http/server.h"
@@ -58,6 +61,13 @@ class Raw {
     char one = 0;
     const ssize_t n = ::recv(socket_, &one, 1, MSG_DONTWAIT);
     return n == 0 || (n < 0 && errno != EAGAIN);
+  }
+  // Packets that had to be sent again.
+  unsigned resent() const {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    EXPECT_EQ(::getsockopt(socket_, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+    return info.tcpi_total_retrans;
   }
 
  private:
@@ -142,6 +152,27 @@ TEST_F(ServerLimitsTest, WhoIsIdleMakesRoom) {
   ASSERT_TRUE(idle.read_to("first").starts_with("HTTP/1.1 200"));
   EXPECT_EQ(client()->Post("/echo", "second", "text/plain")->body, "second");
   EXPECT_EQ(idle.read(), "");
+}
+
+// Linux drops, and now and then resets, what comes while too many wait to be accepted.
+TEST_F(ServerLimitsTest, ManyMayComeAtOnce) {
+  start({.threads = 1});
+  std::latch begin(16);
+  std::vector<std::future<unsigned>> crowd;
+  for (int i = 0; i < 16; ++i) {
+    crowd.push_back(std::async(std::launch::async, [&] {
+      begin.arrive_and_wait();
+      std::vector<std::unique_ptr<Raw>> all;
+      unsigned resent = 0;
+      for (int k = 0; k < 32; ++k) {
+        all.push_back(std::make_unique<Raw>(server_->address()));
+        EXPECT_TRUE(all.back()->send("POST /echo HTTP/1.1\r\n"));
+        resent += all.back()->resent();
+      }
+      return resent;
+    }));
+  }
+  for (auto& part : crowd) EXPECT_EQ(part.get(), 0U);
 }
 
 TEST_F(ServerLimitsTest, OneTooManyIsTold) {
