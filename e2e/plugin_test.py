@@ -111,6 +111,31 @@ class PluginTest(unittest.TestCase):
         self.assertIn("which are all read again", said)
         self.assertEqual(before, self._spec(), "plan has changed something")
 
+    def test_plan_is_of_what_apply_would_make(self):
+        self._plugin("pause", _INDEX)  # the spec has a field that no file has
+        for how in ((), ("--server-side", "--force-conflicts")):
+            with self.subTest(how=how):
+                def apply(index: dict[str, Any], how: tuple[str, ...] = how) -> None:
+                    self.cluster.kubectl("apply", *how, "--filename=-", stdin=json.dumps(index))
+                more = {"properties": {"id": {"type": "keyword"}, "more": {"type": "text"}}}
+                apply(self._index(query={"timeout": "5s"}, replicas=2, mappings=more))
+                said = self._plan(self._index(replicas=1))
+                self.assertIn('  - spec.mappings.properties.more: {"type":"text"}\n', said)
+                self.assertIn("  ~ spec.replicas: 2 -> 1\n", said)
+                self.assertIn('  ~ spec.query.timeout: "5s" -> "10s"\n', said)
+                self.assertNotIn("suspend", said)
+                apply(self._index(replicas=1))
+                self.assertIn("no change", self._plan(self._index(replicas=1)))
+                self.assertIs(True, self._spec()["suspend"])
+                self.assertNotIn("more", self._spec()["mappings"]["properties"])
+
+    def test_plan_of_what_the_cluster_does_not_take(self):
+        other = self._index(indexName="others")
+        said = self._plan(other, code=1)
+        self.assertIn("REFUSED: spec.indexName cannot be changed", said)
+        with self.assertRaisesRegex(Exception, "indexName"):
+            self.cluster.apply(other)
+
     def test_plan_of_what_is_not_there(self):
         other = search_index(_NAMESPACE, "others")
         said = self._plan(other, root_binding(_NAMESPACE, "others"))

@@ -108,8 +108,22 @@ class Consequence {
     if (found != input.standing.end()) standing_ = &found->second;
   }
 
+  // Why the cluster does not take it; empty: it does.
+  std::string refusal() const {
+    if (live_ == nullptr) return "";
+    std::string fields;
+    if (live_->spec.index_name != now_.spec.index_name) fields = "spec.indexName";
+    if (live_->spec.workers.partitions != now_.spec.workers.partitions) {
+      fields += fields.empty() ? "" : " and ";
+      fields += "spec.workers.partitions";
+    }
+    if (fields.empty()) return "";
+    return fmt::format("REFUSED: {} cannot be changed: make another SearchIndex\n", fields);
+  }
+
   std::string describe() const {
     std::string text = model::object_name(now_) + ", then: ";
+    if (const auto refused = refusal(); !refused.empty()) return text + refused;
     if (bindings_.empty()) return text + "it waits for its bindings\n";
     if (now_.spec.tables) {
       return text +
@@ -120,7 +134,6 @@ class Consequence {
     if (live_ == nullptr || live_bindings_.empty()) {
       return text + fmt::format("{} is built; readers get it when it is complete\n", name.get());
     }
-    if (const auto refused = refusal(); !refused.empty()) return text + refused;
     if (*live_ == now_ && live_bindings_ == bindings_) return text + "nothing changes\n";
     if (const auto& serve = now_.spec.reindex.serve) return text + held(*serve);
     const auto live_name = name_of(*live_, live_bindings_);
@@ -159,16 +172,6 @@ class Consequence {
     recipe.index = *live_;
     recipe.bindings = live_bindings_;
     return recipe;
-  }
-
-  std::string refusal() const {
-    if (live_->spec.index_name != now_.spec.index_name) {
-      return "REFUSED: spec.indexName cannot be changed\n";
-    }
-    if (live_->spec.workers.partitions != now_.spec.workers.partitions) {
-      return "REFUSED: spec.workers.partitions cannot be changed\n";
-    }
-    return "";
   }
 
   std::string serving() const { return standing_ == nullptr ? "" : standing_->serving; }
@@ -241,8 +244,9 @@ model::Resources applied(const model::Resources& live, const model::Resources& d
   return after;
 }
 
-std::string render_changes(const ChangesInput& input) {
-  std::string text;
+Changes render_changes(const ChangesInput& input) {
+  Changes changes;
+  auto& text = changes.text;
   std::set<plan::ObjectKey> concerned;
   for (const auto& index : input.declared.indices) {
     text += describe(index, find(input.live.indices, index.metadata));
@@ -260,9 +264,11 @@ std::string render_changes(const ChangesInput& input) {
   text += "\n";
   for (const auto& index : after.indices) {
     if (!concerned.contains(plan::object_key(index.metadata))) continue;
-    text += Consequence(input, after, index).describe();
+    const Consequence consequence(input, after, index);
+    text += consequence.describe();
+    changes.refused = changes.refused || !consequence.refusal().empty();
   }
-  return text;
+  return changes;
 }
 
 }  // namespace searchsync::cluster

@@ -6,9 +6,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "lib/base/bounded_file.h"
+#include "lib/base/check.h"
 #include "lib/model/load.h"
 #include "lib/model/status.h"
 #include "lib/model/validate.h"
+#include "lib/model/yaml.h"
+#include "operator/cluster/apply.h"
 #include "operator/cluster/manifests.h"
 #include "operator/cluster/names.h"
 #include "operator/cluster/objects.h"
@@ -120,16 +124,68 @@ std::unexpected<Error> faulty(const std::vector<model::Fault>& faults) {
               "these resources have faults:\n" + model::to_string(faults));
 }
 
+// A declared object that was read from a file, and its place there.
+template <class Resource>
+struct Placed {
+  Resource* resource;
+  const model::Origin* origin;
+};
+
 // kubectl applies what does not say a namespace to the one of its context.
 template <class Resource>
-void settle(std::vector<Resource>& all, const model::Origins& origins,
-            const std::string& namespace_, std::set<std::string>& namespaces) {
+std::vector<Placed<Resource>> settle(std::vector<Resource>& all, const model::Origins& origins,
+                                     const std::string& namespace_,
+                                     std::set<std::string>& namespaces) {
+  std::vector<Placed<Resource>> placed;
   for (auto& one : all) {
     const auto* origin = origins.find(model::object_name(one));
-    const bool said = origin != nullptr && origin->positions.contains("metadata.namespace");
-    if (!said) one.metadata.namespace_ = namespace_;
+    CHECK(origin != nullptr, "{} is from no file", model::object_name(one));
+    if (!origin->positions.contains("metadata.namespace")) one.metadata.namespace_ = namespace_;
     namespaces.insert(one.metadata.namespace_);
+    placed.push_back({&one, origin});
   }
+  return placed;
+}
+
+// The documents of files, each read once.
+class Documents {
+ public:
+  Result<json> at(const model::Origin& origin) {
+    auto file = files_.find(origin.file);
+    if (file == files_.end()) {
+      ASSIGN_OR_RETURN(const auto text, read_bounded_file(origin.file, model::kYamlBytesMax));
+      file = files_.emplace(origin.file, model::parse_yaml(origin.file, text).documents).first;
+    }
+    const auto found = std::ranges::find(file->second, origin.position, &model::Node::position);
+    if (found == file->second.end()) {
+      return fail(ErrorCode::kConflict, origin.file + " has just been changed: try again");
+    }
+    return json::parse(model::to_json(*found));
+  }
+
+ private:
+  std::map<std::string, std::vector<model::Node>> files_;
+};
+
+// What becomes of those that are there already: objects of the cluster, by their names.
+template <class Resource, class Read>
+Result<void> apply(const std::vector<Placed<Resource>>& declared, Documents& documents,
+                   const std::map<std::string, json>& live, Read read) {
+  for (const auto& [resource, origin] : declared) {
+    const auto there = live.find(model::object_name(*resource));
+    if (there == live.end()) continue;
+    ASSIGN_OR_RETURN(const auto file, documents.at(*origin));
+    auto after = as_applied(there->second, file);
+    after["metadata"] = there->second["metadata"];
+    auto merged = read(after, after.dump());
+    if (!merged.resource) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{}, applied to what is in the cluster: {}",
+                              model::object_name(*resource), merged.fault));
+    }
+    *resource = std::move(*merged.resource);
+  }
+  return {};
 }
 
 }  // namespace
@@ -184,26 +240,37 @@ Result<std::string> Plugin::status(const std::optional<std::string>& index) {
   return control::table(rows);
 }
 
-Result<void> Plugin::read_live(const std::string& of, model::Resources& live,
-                               std::map<plan::ObjectKey, Standing>& standing) {
+struct Plugin::Live {
+  model::Resources resources;  // as far as they can be read
+  std::map<std::string, json> objects;
+  std::map<plan::ObjectKey, Standing> standing;
+};
+
+Result<void> Plugin::read_live(const std::string& of, Live& live) {
+  const auto name_of = [](const kube::ResourceType& type, const Meta& meta) {
+    return model::object_name(type.kind,
+                              {.name = meta.key.name, .namespace_ = meta.key.namespace_});
+  };
   ASSIGN_OR_RETURN(const auto indices, list(client_, search_index_type(), of));
   for (const auto& object : indices) {
     auto declared = read_index(object, object.dump());
+    live.objects[name_of(search_index_type(), declared.meta)] = object;
     if (!declared.resource) continue;
     const auto serving = text_at(object, "/status/serving");
-    standing[plan::object_key(declared.resource->metadata)] = {serving == "-" ? "" : serving,
-                                                               notes_of(object)};
-    live.indices.push_back(std::move(*declared.resource));
+    live.standing[plan::object_key(declared.resource->metadata)] = {serving == "-" ? "" : serving,
+                                                                    notes_of(object)};
+    live.resources.indices.push_back(std::move(*declared.resource));
   }
   ASSIGN_OR_RETURN(const auto bindings, list(client_, source_binding_type(), of));
   for (const auto& object : bindings) {
     auto declared = read_binding(object, object.dump());
-    if (declared.resource) live.bindings.push_back(std::move(*declared.resource));
+    live.objects[name_of(source_binding_type(), declared.meta)] = object;
+    if (declared.resource) live.resources.bindings.push_back(std::move(*declared.resource));
   }
   return {};
 }
 
-Result<std::string> Plugin::plan(const std::filesystem::path& path) {
+Result<Changes> Plugin::plan(const std::filesystem::path& path) {
   auto loaded = model::load_directory(path);
   // What it refers to may be in the cluster: that is looked at below.
   const auto unreadable =
@@ -211,15 +278,17 @@ Result<std::string> Plugin::plan(const std::filesystem::path& path) {
   if (!unreadable.empty()) return faulty(unreadable);
   auto& declared = loaded.resources;
   std::set<std::string> namespaces;
-  settle(declared.indices, loaded.origins, namespace_, namespaces);
-  settle(declared.bindings, loaded.origins, namespace_, namespaces);
-  model::Resources live;
-  std::map<plan::ObjectKey, Standing> standing;
-  for (const auto& one : namespaces) RETURN_IF_ERROR(read_live(one, live, standing));
-  const auto faults = new_faults(model::validate(applied(live, declared), loaded.origins),
-                                 model::validate(live, {}));
+  const auto indices = settle(declared.indices, loaded.origins, namespace_, namespaces);
+  const auto bindings = settle(declared.bindings, loaded.origins, namespace_, namespaces);
+  Live live;
+  for (const auto& one : namespaces) RETURN_IF_ERROR(read_live(one, live));
+  Documents documents;
+  RETURN_IF_ERROR(apply(indices, documents, live.objects, read_index));
+  RETURN_IF_ERROR(apply(bindings, documents, live.objects, read_binding));
+  const auto faults = new_faults(model::validate(applied(live.resources, declared), loaded.origins),
+                                 model::validate(live.resources, {}));
   if (!faults.empty()) return faulty(faults);
-  return render_changes({.live = live, .declared = declared, .standing = standing});
+  return render_changes({.live = live.resources, .declared = declared, .standing = live.standing});
 }
 
 // A pod of the index has its resources, its secrets and a way to its Kafka.

@@ -32,7 +32,7 @@ class Plugin {
 
   // What applying a file or folder would change, and what follows. Errors: kInvalidArgument with
   // every fault that the resources would have.
-  Result<std::string> plan(const std::filesystem::path& path);
+  Result<Changes> plan(const std::filesystem::path& path);
 
   // Asks the Kafka that the resource names, with the secrets that it names, from here. Errors: as
   // dlq::Desk::open(), and where no broker is in reach, how to ask from inside of the cluster.
@@ -53,8 +53,8 @@ class Plugin {
   std::unexpected<Error> failed(const std::string& index, const kube::ApiError& error);
   Result<std::string> get(const std::string& index);
   Result<void> patch(const std::string& index, std::string_view spec);
-  Result<void> read_live(const std::string& of, model::Resources& live,
-                         std::map<plan::ObjectKey, Standing>& standing);
+  struct Live;
+  Result<void> read_live(const std::string& of, Live& live);
   std::string from_inside(const std::string& index);
 
   kube::Client& client_;

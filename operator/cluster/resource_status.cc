@@ -77,6 +77,11 @@ model::SearchIndexStatus to_status(const plan::IndexStatus& status,
     if (!workload.name.ends_with(serving)) continue;
     const auto ready = static_cast<int32_t>(std::ranges::count(
         workload.processes, plan::ProcessState::kReady, &plan::ObservedProcess::state));
+    if (workload.replicas > result.workers.replicas) {
+      result.workers.selector = fmt::format(
+          "{}={}", kWorkloadLabel,
+          object_name({.name = workload.name, .namespace_ = parse_key(status.index).namespace_}));
+    }
     result.workers.replicas = std::max(result.workers.replicas, workload.replicas);
     result.workers.ready = std::max(result.workers.ready, ready);
   }

@@ -33,5 +33,19 @@ TEST(ResourceStatus, WorkersAreThoseOfTheIndexThatIsServed) {
   EXPECT_EQ(shown().ready, 1);
 }
 
+// Another autoscaler would count the pods of what is kept warm, and divide by them.
+TEST(ResourceStatus, TheSelectorIsOfTheWorkersThatAreCounted) {
+  plan::IndexStatus status;
+  status.index = "qa/letters";
+  std::vector<plan::ObservedWorkload> all;
+  const auto selector = [&] { return to_status(status, all, {}, 1, {}).workers.selector; };
+  EXPECT_EQ(selector(), "searchsync.io/index=letters,searchsync.io/role=worker");
+  all = {workers("worker-qa.letters-1-g1", 3, 3), workers("worker-qa.letters-2-g2", 2, 1)};
+  EXPECT_EQ(selector(), "searchsync.io/workload=worker-letters-1-g1");
+  status.alias = IndexName("letters-2");
+  status.generation = Generation(2);
+  EXPECT_EQ(selector(), "searchsync.io/workload=worker-letters-2-g2");
+}
+
 }  // namespace
 }  // namespace searchsync::cluster
