@@ -6,11 +6,16 @@
 #include "lib/base/log.h"
 #include "lib/model/load.h"
 #include "operator/control/notes_file.h"
+#include "query/check.h"
 
 namespace searchsync::control {
 
 bool FolderResources::look() {
   auto loaded = model::load_directory(directory_);
+  const bool same = looked_ && loaded.resources == latest_;
+  if (loaded.faults.empty() && !same) {
+    loaded.faults = query::check_queries(loaded.resources, loaded.origins);
+  }
   if (loaded.faults != faults_) {
     for (const auto& fault : loaded.faults) log::error("{}", model::to_string(fault));
     if (loaded.faults.empty()) {
@@ -25,10 +30,9 @@ bool FolderResources::look() {
     looked_ = false;
     return false;
   }
-  const bool settled = looked_ && loaded.resources == latest_;
   looked_ = true;
   latest_ = std::move(loaded.resources);
-  if (!settled && known_) return false;
+  if (!same && known_) return false;
   if (known_ && latest_ == resources_) return false;
   resources_ = latest_;
   known_ = true;

@@ -56,6 +56,20 @@ TEST_F(FolderResourcesTest, AWrongEditChangesNothing) {
   EXPECT_TRUE(resources.faults().empty());
 }
 
+TEST_F(FolderResourcesTest, WhatCannotBeAskedIsWrongToo) {
+  std::string text = kIndex;
+  text.insert(text.find("---"),
+              "  query: {screeners: [{name: mine, filter: {exists: {field: x}}}]}\n");
+  write(text);
+  FolderResources resources(directory_);
+  EXPECT_FALSE(resources.look());
+  ASSERT_EQ(resources.faults().size(), 1u);
+  EXPECT_EQ(resources.faults()[0].path, "spec.query.screeners[0].filter.exists.field");
+  write(text.replace(text.find("field: x"), 8, "field: name"));
+  EXPECT_TRUE(resources.look());
+  EXPECT_FALSE(resources.look());
+}
+
 TEST_F(FolderResourcesTest, AChangeCountsWhenSeenTwice) {
   write(kIndex);
   FolderResources resources(directory_);
