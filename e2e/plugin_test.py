@@ -123,7 +123,7 @@ class PluginTest(unittest.TestCase):
                 self.assertIn('  - spec.mappings.properties.more: {"type":"text"}\n', said)
                 self.assertIn("  ~ spec.replicas: 2 -> 1\n", said)
                 self.assertIn('  ~ spec.query.timeout: "5s" -> "10s"\n', said)
-                self.assertNotIn("suspend", said)
+                self.assertNotIn("spec.suspend:", said)
                 apply(self._index(replicas=1))
                 self.assertIn("no change", self._plan(self._index(replicas=1)))
                 self.assertIs(True, self._spec()["suspend"])
