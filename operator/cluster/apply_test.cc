@@ -51,9 +51,11 @@ TEST(AsApplied, TheServerKnowsWhatItWasGiven) {
   const json live = json::parse(R"({
     "metadata": {"managedFields": [
       {"operation": "Apply", "fieldsV1": {"f:spec": {
-        "f:shards": {}, "f:settings": {}, "f:query": {".": {}, "f:timeout": {}}, "f:checks": {"k:{\"a\":1}": {}}}}},
+        "f:shards": {}, "f:settings": {}, "f:query": {".": {}, "f:timeout": {}},
+        "f:checks": {"k:{\"a\":1}": {}}}}},
       {"operation": "Update", "fieldsV1": {"f:spec": {"f:suspend": {}}}}]},
-    "spec": {"shards": 1, "settings": {"a": 1}, "suspend": true, "checks": [1], "query": {"timeout": "1s", "a": 1}}})");
+    "spec": {"shards": 1, "settings": {"a": 1}, "suspend": true, "checks": [1],
+             "query": {"timeout": "1s", "a": 1}}})");
   EXPECT_EQ(
       as_applied(live, json::parse(R"({"spec": {"settings": {"b": 2}, "query": {}}})"))["spec"],
       json::parse(R"({"settings": {"b": 2}, "suspend": true, "query": {"a": 1}})"));
