@@ -108,15 +108,10 @@ int kubectl_plugin(int argc, char** argv) {
   });
   status->add_option("INDEX", options.index, "One SearchIndex, in detail [all]");
   status->add_flag("-A,--all-namespaces", options.all_namespaces, "Of all namespaces");
-  auto* plan = app.add_subcommand(
-      "plan", "What applying files would change, and whether the index is built anew for it");
-  plan->add_option("-f,--filename", options.file, "File, or folder of YAML files")->required();
-  plan->callback([&act] {
-    act = [](auto& plugin, const Options& o) -> Result<Said> {
-      ASSIGN_OR_RETURN(auto changes, plugin.plan(o.file));
-      return Said{.text = std::move(changes.text), .whole = !changes.refused};
-    };
-  });
+  add("plan", "What applying files would change, and whether the index is built anew for it",
+      [](auto& plugin, const Options& o) { return plugin.plan(o.file); })
+      ->add_option("-f,--filename", options.file, "File, or folder of YAML files")
+      ->required();
   auto* rollback = of_index(add("rollback", "Back to an index that is kept warm, within seconds",
                                 [](auto& plugin, const Options& o) {
                                   return plugin.rollback(

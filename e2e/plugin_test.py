@@ -112,29 +112,36 @@ class PluginTest(unittest.TestCase):
         self.assertEqual(before, self._spec(), "plan has changed something")
 
     def test_plan_is_of_what_apply_would_make(self):
-        self._plugin("pause", _INDEX)  # the spec has a field that no file has
-        for how in ((), ("--server-side", "--force-conflicts")):
+        for how, revision in (((), None), (("--server-side",), 1)):
             with self.subTest(how=how):
                 def apply(index: dict[str, Any], how: tuple[str, ...] = how) -> None:
                     self.cluster.kubectl("apply", *how, "--filename=-", stdin=json.dumps(index))
+                self.cluster.kubectl("delete", "searchindex", _INDEX, f"--namespace={_NAMESPACE}")
                 more = {"properties": {"id": {"type": "keyword"}, "more": {"type": "text"}}}
-                apply(self._index(query={"timeout": "5s"}, replicas=2, mappings=more))
+                apply(self._index(query={"timeout": "5s"}, replicas=2, mappings=more,
+                                  reindex={"approval": "Manual"}))
+                self._plugin("pause", _INDEX)    # what no file has
+                self._plugin("reindex", _INDEX)  # beside what one has
                 said = self._plan(self._index(replicas=1))
-                self.assertIn('  - spec.mappings.properties.more: {"type":"text"}\n', said)
-                self.assertIn("  ~ spec.replicas: 2 -> 1\n", said)
-                self.assertIn('  ~ spec.query.timeout: "5s" -> "10s"\n', said)
+                for words in ("~ spec.replicas: 2 -> 1", '~ spec.query.timeout: "5s" -> "10s"',
+                              '- spec.mappings.properties.more: {"type":"text"}',
+                              '~ spec.reindex.approval: "Manual" -> "Automatic"'):
+                    self.assertIn(f"  {words}\n", said)
                 self.assertNotIn("spec.suspend:", said)
+                self.assertIs(revision is None, "~ spec.reindex.revision: 1 -> 0\n" in said, said)
                 apply(self._index(replicas=1))
                 self.assertIn("no change", self._plan(self._index(replicas=1)))
-                self.assertIs(True, self._spec()["suspend"])
-                self.assertNotIn("more", self._spec()["mappings"]["properties"])
+                after = self._spec()
+                self.assertIs(True, after["suspend"])
+                self.assertEqual(revision, after.get("reindex", {}).get("revision"))
+                self.assertNotIn("more", after["mappings"]["properties"])
 
     def test_plan_of_what_the_cluster_does_not_take(self):
-        other = self._index(indexName="others")
+        other = self._index(indexName="others", workers={"partitions": 2})
         said = self._plan(other, code=1)
-        self.assertIn("REFUSED: spec.indexName cannot be changed", said)
-        with self.assertRaisesRegex(Exception, "indexName"):
-            self.cluster.apply(other)
+        self.assertIn(f"the cluster refuses SearchIndex {_NAMESPACE}/{_INDEX}", said)
+        self.assertIn("indexName", said)
+        self.assertIn("partitions", said)
 
     def test_plan_of_what_is_not_there(self):
         other = search_index(_NAMESPACE, "others")

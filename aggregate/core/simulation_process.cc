@@ -105,7 +105,7 @@ void Process::restore(size_t partition, Part& part) {
   part.core->restored_to(Offset(static_cast<int64_t>(part.table_at)));
   if (below(2) == 0) save(partition);
   if (!part.core->restored()) return;
-  part.events_at = static_cast<size_t>(part.core->resume_at().value_or(Offset(0)).get());
+  part.events_at = static_cast<size_t>(part.core->resume_at(Offset(0)).value().get());
   part.phase = Phase::kReads;
 }
 

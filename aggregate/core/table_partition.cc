@@ -119,6 +119,7 @@ Result<void> TablePartition::restore(std::span<const TableRecord> records) {
     }
     state_.assign(prefix_).append(1, 'g').append(record.key);
     store_.put(state_, *record.state);
+    has_rows_ = true;
     applied_ = Offset(record.offset.get() + 1);
   }
   save_progress();
@@ -130,8 +131,21 @@ void TablePartition::restored_to(Offset position) {
   applied_ = std::max(applied_, position);
 }
 
-std::optional<Offset> TablePartition::resume_at() const {
-  if (from_first_) return std::nullopt;
+Result<Offset> TablePartition::resume_at(Offset low) {
+  const bool gone = from_first_ ? has_rows_ && low.get() > 0 : low > committed_;
+  if (gone) {
+    return fail(
+        ErrorCode::kNotFound,
+        fmt::format("partition {} begins at offset {}, and what was before is counted {}: "
+                    "events that were not counted are gone; raise spec.aggregate.revision "
+                    "to count what is there",
+                    options_.partition.get(), low.get(),
+                    from_first_ ? "up to where nobody knows, as the group's offsets are gone"
+                                : fmt::format("up to {}", committed_.get())));
+  }
+  if (from_first_) return low;
+  // What is gone is counted, and its ids are forgotten.
+  position_ = std::max(position_, low);
   return position_;
 }
 

@@ -87,8 +87,9 @@ class TablePartition {
   bool restored() const { return applied_ >= table_end_; }
   Offset restored_until() const { return applied_; }
 
-  // Where to read events, once it is restored; nothing: from the first there is.
-  std::optional<Offset> resume_at() const;
+  // Where to read events, once it is restored, of a topic that begins at `low`. Errors: kNotFound,
+  // events are gone that are not, or may not be, in the rows.
+  Result<Offset> resume_at(Offset low);
   // Of the first event read: when it arrived. Where ids are to be remembered and are not known, the
   // time from which events have to be read for that: then the caller finds the first event of that
   // time, and calls rewound() with it or with any before it.
@@ -157,6 +158,7 @@ class TablePartition {
   Offset position_;          // the next event
   Offset committed_;         // of the events
   bool from_first_ = false;  // nothing is committed
+  bool has_rows_ = false;    // that were restored
   std::optional<Error> halted_;
 
   std::deque<Pending> pending_;   // in order of `first` and of `since_ms`

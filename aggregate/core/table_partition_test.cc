@@ -39,12 +39,25 @@ class OfOne {
     TablePartition other(definition_, {.partition = Partition(0)}, store_, shared);
     return other.start(log);
   }
+  // Where it reads events then, once it has the rows that were written.
+  Result<Offset> resumed_at(const TablePartition::LogState& log, Offset low) {
+    TablePartition other(definition_, {.partition = Partition(0)}, store_, shared);
+    const Offset from = other.start(log);
+    for (auto row = static_cast<size_t>(from.get()); row < written.size(); ++row) {
+      const TableRecord record{Offset(static_cast<int64_t>(row)), written[row].first,
+                               written[row].second};
+      EXPECT_TRUE(other.restore(std::span(&record, 1)));
+    }
+    EXPECT_TRUE(other.restored());
+    return other.resume_at(low);
+  }
   // The domains whose rows were written, in order; and it is committed.
   std::vector<std::string> flush(Which which, int64_t now_ms) {
     std::vector<std::string> domains;
     const auto flush = core.flush(which, now_ms, [&](const TableRow& row) {
       domains.emplace_back(row.key);
       rows[std::string(row.key)] = row.value;
+      written.emplace_back(row.key, row.state);
     });
     committed = flush.next;
     for (const auto& refused : flush.refused) letters.push_back(refused.reason);
@@ -63,6 +76,7 @@ class OfOne {
   Shared shared;
   TablePartition core;
   std::map<std::string, std::string> rows;
+  std::vector<std::pair<std::string, std::string>> written;  // keys and states
   std::vector<std::string> letters;
   Offset committed;
 };
@@ -183,7 +197,38 @@ TEST(TablePartition, ATableWithoutRowsIsBegunFromTheFirstEvent) {
   OfOne of;
   of.start(Offset(5), 0);
   EXPECT_TRUE(of.core.restored());
-  EXPECT_EQ(of.core.resume_at(), std::nullopt);
+  EXPECT_EQ(of.core.resume_at(Offset(3)), Offset(3));
+}
+
+// Few ids are not saved at once: those of the second event are read again, where it is there.
+TEST(TablePartition, EventsMayGoOnceTheyAreCounted) {
+  auto spec = domains_spec();
+  spec.dedupe = model::DedupeSpec{.by = "id", .window = std::chrono::seconds(60)};
+  OfOne of(spec);
+  of.start(std::nullopt, 0);
+  for (int i = 0; i < 2; ++i) {
+    of.event("a", "delivered", 0);
+    of.flush(Which::kAll, 0);
+  }
+  const TablePartition::LogState log{
+      .identity = "t", .committed = Offset(2), .table_end = Offset(2)};
+  EXPECT_EQ(of.resumed_at(log, Offset(0)), Offset(1));
+  EXPECT_EQ(of.resumed_at(log, Offset(2)), Offset(2));
+  const auto gone = of.resumed_at(log, Offset(3));
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(gone.error().message, HasSubstr("begins at offset 3"));
+}
+
+TEST(TablePartition, WhereNothingIsCommittedAndRowsAreThereNoEventMayBeGone) {
+  OfOne of;
+  of.start(std::nullopt, 0);
+  of.event("a", "delivered", 0);
+  of.flush(Which::kAll, 0);
+  const TablePartition::LogState forgotten{
+      .identity = "t", .committed = std::nullopt, .table_end = Offset(1)};
+  EXPECT_EQ(of.resumed_at(forgotten, Offset(0)), Offset(0));
+  EXPECT_EQ(of.resumed_at(forgotten, Offset(1)).error().code, ErrorCode::kNotFound);
 }
 
 TEST(TablePartition, StateThatIsNotOfWhatIsCommittedIsThrownAway) {

@@ -190,10 +190,12 @@ Result<void> TableLoop::restore(Partition partition, std::span<const TableRecord
 
 Result<void> TableLoop::begin_reading(Assigned& assigned) {
   const auto place = events_of(assigned);
-  auto from = assigned.core->resume_at();
+  ASSIGN_OR_RETURN(const auto ends, consumer_->watermarks(place, kKafkaTimeout));
+  const auto from = assigned.core->resume_at(ends.low);
   if (!from) {
-    ASSIGN_OR_RETURN(const auto ends, consumer_->watermarks(place, kKafkaTimeout));
-    from = ends.low;
+    health_.not_ready("binding " + settings_.binding,
+                      fmt::format("topic {}: {}", settings_.events, from.error().message));
+    return std::unexpected(from.error());
   }
   assigned.phase = Phase::kReads;
   if (assigned.core->halted()) return halt(assigned);

@@ -164,7 +164,7 @@ TEST_F(ServerLimitsTest, ManyMayComeAtOnce) {
       begin.arrive_and_wait();
       std::vector<std::unique_ptr<Raw>> all;
       unsigned resent = 0;
-      for (int k = 0; k < 32; ++k) {
+      for (int k = 0; k < 16; ++k) {
         all.push_back(std::make_unique<Raw>(server_->address()));
         EXPECT_TRUE(all.back()->send("POST /echo HTTP/1.1\r\n"));
         resent += all.back()->resent();

@@ -96,6 +96,15 @@ std::unique_ptr<Consumer> join(const ClientConfig& config, const std::string& gr
   return std::move(*made);
 }
 
+// As librdkafka does not, by itself.
+TEST(Admin, SessionsMayBeLong) {
+  testing::MockKafka cluster(1);
+  cluster.create_topic("letters", 2);
+  AssignAll listener;
+  join(cluster.config(), "readers", "letters", {.session_timeout = std::chrono::minutes(30)},
+       listener);
+}
+
 // Fault model: of many groups, some's coordinator moves between two questions.
 TEST(Admin, GroupsCoordinatorsMayMove) {
   constexpr int kNotCoordinator = 16;

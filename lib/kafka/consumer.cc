@@ -51,7 +51,9 @@ Result<Handle<rd_kafka_conf_t>> consumer_conf(const ClientConfig& config, const 
   RETURN_IF_ERROR(put("auto.offset.reset", reset_of(options.no_offset).policy));
   RETURN_IF_ERROR(put("session.timeout.ms", session));
   RETURN_IF_ERROR(put("heartbeat.interval.ms", std::to_string(heartbeat)));
-  RETURN_IF_ERROR(put("max.poll.interval.ms", std::to_string(options.max_poll_interval.count())));
+  // librdkafka takes no session that is longer.
+  const auto poll_interval = std::max(options.max_poll_interval, options.session_timeout);
+  RETURN_IF_ERROR(put("max.poll.interval.ms", std::to_string(poll_interval.count())));
   RETURN_IF_ERROR(put("fetch.min.bytes", "1"));
   RETURN_IF_ERROR(put("fetch.wait.max.ms", std::to_string(options.fetch_wait_max.count())));
   RETURN_IF_ERROR(put("fetch.max.bytes", std::to_string(options.fetch_bytes_max)));

@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "lib/base/check.h"
-#include "lib/kube/list_query.h"
 #include "lib/base/token_bucket.h"
+#include "lib/kube/list_query.h"
 
 namespace searchsync::kube {
 namespace {
@@ -157,17 +157,19 @@ ApiResult<std::string> Client::apply(const ResourceType& type, const ObjectKey& 
                                      Subresource subresource) {
   CHECK(!options.field_manager.empty());
   const std::string path =
-      fmt::format("{}{}?fieldManager={}{}", object_path(type, key), path_of(subresource),
+      fmt::format("{}{}?fieldManager={}{}{}", object_path(type, key), path_of(subresource),
                   http::percent_encode(options.field_manager),
-                  options.ownership == Ownership::kForce ? "&force=true" : "");
+                  options.ownership == Ownership::kForce ? "&force=true" : "",
+                  options.dry_run == DryRun::kYes ? "&dryRun=All" : "");
   // JSON is YAML.
   return impl_->call("PATCH", path, object, "application/apply-patch+yaml");
 }
 
 ApiResult<std::string> Client::merge_patch(const ResourceType& type, const ObjectKey& key,
-                                           std::string_view patch, Subresource subresource) {
-  return impl_->call("PATCH", object_path(type, key).append(path_of(subresource)), patch,
-                     "application/merge-patch+json");
+                                           std::string_view patch, DryRun dry_run) {
+  return impl_->call("PATCH",
+                     object_path(type, key).append(dry_run == DryRun::kYes ? "?dryRun=All" : ""),
+                     patch, "application/merge-patch+json");
 }
 
 ApiResult<void> Client::remove(const ResourceType& type, const ObjectKey& key,

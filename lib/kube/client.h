@@ -42,12 +42,16 @@ struct ListPage {
   std::string continue_token;      // empty: this was the last page
 };
 
+// kYes: the server says what would become of the object, or why it refuses, and changes nothing.
+enum class DryRun { kNo, kYes };
+
 // Whether another manager's fields are taken over or are a kConflict.
 enum class Ownership { kKeep, kForce };
 
 struct ApplyOptions {
   std::string field_manager = "searchsync";
   Ownership ownership = Ownership::kForce;
+  DryRun dry_run = DryRun::kNo;
 };
 
 enum class Propagation { kBackground, kForeground, kOrphan };
@@ -98,8 +102,7 @@ class Client {
 
   // RFC 7396.
   ApiResult<std::string> merge_patch(const ResourceType& type, const ObjectKey& key,
-                                     std::string_view patch,
-                                     Subresource subresource = Subresource::kNone);
+                                     std::string_view patch, DryRun dry_run = DryRun::kNo);
 
   // kNotFound if it was not there. With finalizers or kForeground it is still there after this,
   // with a deletionTimestamp.

@@ -61,8 +61,13 @@ TEST(KubeClient, SendsWhatTheServerExpects) {
        },
        "PATCH /apis/apps/v1/namespaces/qa/deployments/web/status?fieldManager=a%20b "
        "application/apply-patch+yaml {}"},
+      {[&] { client.apply(kNodes, node, "{}", {.dry_run = DryRun::kYes}).value(); },
+       "PATCH /api/v1/nodes/n1?fieldManager=searchsync&force=true&dryRun=All "
+       "application/apply-patch+yaml {}"},
       {[&] { client.merge_patch(kNodes, node, "{}").value(); },
        "PATCH /api/v1/nodes/n1 application/merge-patch+json {}"},
+      {[&] { client.merge_patch(kNodes, node, "{}", DryRun::kYes).value(); },
+       "PATCH /api/v1/nodes/n1?dryRun=All application/merge-patch+json {}"},
       {[&] {
          client
              .remove(kNodes, node,

@@ -239,6 +239,7 @@ http::ClientResponse FakeApiServer::Impl::change(const http::ClientRequest& requ
   if (request.method == "PUT") return store.replace(type, key, std::move(body), status);
   if (request.method == "DELETE") return store.remove(type, key, body);
   if (request.method != "PATCH") return fake_status(405, "MethodNotAllowed", request.method);
+  if (!parsed.parameter("dryRun").empty()) return fake_status(501, "", "no dry run here");
   for (const http::ClientHeader& header : request.headers) {
     if (header.name != "Content-Type") continue;
     if (header.value == "application/merge-patch+json") {

@@ -70,7 +70,14 @@ class Validator {
         check(column.where[w].column, fmt::format("{}.where[{}].column", at, w));
       }
     }
-    if (aggregate.dedupe) check(aggregate.dedupe->by, "spec.aggregate.dedupe.by");
+    if (!aggregate.dedupe) return;
+    check(aggregate.dedupe->by, "spec.aggregate.dedupe.by");
+    const auto& retention = http->topic.retention;
+    if (retention && *retention < aggregate.dedupe->window) {
+      fault(binding, "spec.source.http.topic.retention",
+            "is shorter than spec.aggregate.dedupe.window: whoever takes over a partition finds "
+            "the ids in its events again, so they have to be kept for as long");
+    }
   }
 
   void check_rules(const SourceBinding& binding, const AggregateSpec& aggregate) {

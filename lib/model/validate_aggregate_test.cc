@@ -1,3 +1,4 @@
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "lib/model/load.h"
@@ -161,6 +162,19 @@ TEST(AggregatePipeline, TheRowsAreInATableOfTheirOwn) {
               topology_hash(original.indices[0], original.bindings))
         << to;
   }
+}
+
+TEST(ValidateAggregate, IdsAreFoundAgainInTheEvents) {
+  const auto faults = [](std::string_view retention) {
+    return load("      eventId: event_id\n",
+                fmt::format("      topic: {{cleanup: Delete, retention: {}}}\n"
+                            "      eventId: event_id\n",
+                            retention))
+        .faults;
+  };
+  EXPECT_TRUE(faults("5m").empty()) << to_string(faults("5m"));
+  ASSERT_EQ(faults("4m").size(), 1u);
+  EXPECT_EQ(faults("4m")[0].path, "spec.source.http.topic.retention");
 }
 
 }  // namespace

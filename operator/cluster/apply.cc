@@ -1,7 +1,6 @@
 #include "operator/cluster/apply.h"
 
 #include <nlohmann/json.hpp>
-#include <string>
 
 namespace searchsync::cluster {
 namespace {
@@ -9,59 +8,60 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+constexpr const char* kKubectl = "kubectl";
 
-// The fields that a set of Kubernetes names, as far as they are members of objects; null for one
-// that is named as a whole.
-// Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/, fieldsV1.
-json fields_of(const json& set) {
-  if (set.empty()) return nullptr;
-  json fields = json::object();
-  for (const auto& [name, inner] : set.items()) {
-    if (name.starts_with("f:")) fields[name.substr(2)] = fields_of(inner);
-  }
-  return fields;
+// As kubectl keeps it; an object without members if there is nothing of the kind.
+json last_applied(const json& live) {
+  const auto annotations = live.value("/metadata/annotations"_json_pointer, json::object());
+  const auto text = annotations.value(kLastApplied, json());
+  if (!text.is_string()) return json::object();
+  auto applied = json::parse(text.get_ref<const std::string&>(), nullptr, false);
+  return applied.is_object() ? applied : json::object();
 }
 
-// What an object has of whoever applied it last, at either end.
-json applied_before(const json& object) {
-  const auto annotations = object.value("/metadata/annotations"_json_pointer, json::object());
-  const auto text = annotations.find(kLastApplied);
-  if (text != annotations.end() && text->is_string()) {
-    auto applied = json::parse(text->get_ref<const std::string&>(), nullptr, false);
-    return applied.is_object() ? applied : json::object();
-  }
-  json fields = json::object();
-  const auto managed = object.value("/metadata/managedFields"_json_pointer, json::array());
-  for (const auto& one : managed) {
-    if (one.value("operation", "") != "Apply") continue;
-    const auto these = fields_of(one.value("fieldsV1", json::object()));
-    if (these.is_object()) fields.update(these, true);
-  }
-  return fields;
-}
-
-json merge(json live, const json& before, const json& now) {
-  for (const auto& [name, value] : before.items()) {
-    if (!now.contains(name)) live.erase(name);
-  }
-  for (const auto& [name, value] : now.items()) {
-    const auto there = live.find(name);
-    const auto was = before.value(name, json::object());
-    if (value.is_null()) {
-      live.erase(name);
-    } else if (there != live.end() && there->is_object() && value.is_object() && !was.is_null()) {
-      *there = merge(*there, was.is_object() ? was : json::object(), value);
-    } else {
-      live[name] = value;
-    }
-  }
-  return live;
+const json& member(const json& object, const std::string& name) {
+  static const json nothing;
+  return object.is_object() && object.contains(name) ? object.at(name) : nothing;
 }
 
 }  // namespace
 
-json as_applied(const json& live, const json& file) {
-  return merge(live, applied_before(live), file);
+json three_way_patch(const json& live, const json& before, const json& now) {
+  json patch = json::object();
+  if (before.is_object()) {
+    for (const auto& [name, value] : before.items()) {
+      if (!now.contains(name)) patch[name] = nullptr;
+    }
+  }
+  for (const auto& [name, value] : now.items()) {
+    const json& there = member(live, name);
+    const json& was = member(before, name);
+    if (value.is_null()) {
+      // What was null before, too, is as if nobody had said it.
+      if (!was.is_null() || !before.contains(name)) patch[name] = nullptr;
+    } else if (value.is_object() && there.is_object()) {
+      auto inner = three_way_patch(there, was, value);
+      if (!inner.empty()) patch[name] = std::move(inner);
+    } else if (value != there) {
+      patch[name] = value;
+    }
+  }
+  return patch;
+}
+
+std::string server_side_manager(const json& live) {
+  if (!last_applied(live).empty()) return "";
+  std::string found;
+  for (const auto& one : live.value("/metadata/managedFields"_json_pointer, json::array())) {
+    if (member(one, "operation") != "Apply" || one.contains("subresource")) continue;
+    const auto name = one.value("manager", "");
+    if (found.empty() || name == kKubectl) found = name;
+  }
+  return found;
+}
+
+json apply_patch(const json& live, const json& file) {
+  return three_way_patch(live, last_applied(live), file);
 }
 
 }  // namespace searchsync::cluster

@@ -9,67 +9,78 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+
 // Of the spec, where `before` was applied.
-json applied(const json& before, const json& live, const json& file) {
+json patch(const char* before, const char* live, const char* file) {
   const json object = {
-      {"metadata",
-       {{"annotations",
-         {{"kubectl.kubernetes.io/last-applied-configuration", json{{"spec", before}}.dump()}}}}},
-      {"spec", live}};
-  return as_applied(object, {{"spec", file}})["spec"];
+      {"metadata", {{"annotations", {{kLastApplied, json{{"spec", json::parse(before)}}.dump()}}}}},
+      {"spec", json::parse(live)}};
+  return apply_patch(object, {{"spec", json::parse(file)}}).value("spec", json::object());
 }
 
-TEST(AsApplied, WhatAFileDoesNotSayStays) {
+TEST(Apply, WhatAFileDoesNotSayStays) {
   EXPECT_EQ(
-      applied({{"shards", 1}}, {{"shards", 1}, {"reindex", {{"serve", "a"}}}}, {{"shards", 2}}),
-      (json{{"shards", 2}, {"reindex", {{"serve", "a"}}}}));
+      patch(R"({"shards": 1})", R"({"shards": 1, "reindex": {"serve": "a"}})", R"({"shards": 2})"),
+      R"({"shards": 2})"_json);
   EXPECT_EQ(
-      applied({{"reindex", {{"revision", 1}}}}, {{"reindex", {{"revision", 1}, {"serve", "a"}}}},
-              {{"reindex", {{"revision", 2}}}}),
-      (json{{"reindex", {{"revision", 2}, {"serve", "a"}}}}));
+      patch(R"({"reindex": {"revision": 1}})", R"({"reindex": {"revision": 1, "serve": "a"}})",
+            R"({"reindex": {"revision": 2}})"),
+      R"({"reindex": {"revision": 2}})"_json);
+  EXPECT_EQ(patch(R"({"shards": 1})", R"({"shards": 1, "suspend": true})", R"({"shards": 1})"),
+            json::object());
 }
 
-TEST(AsApplied, WhatItSaysNoLongerGoes) {
-  EXPECT_EQ(applied({{"shards", 1}, {"query", {{"timeout", "1s"}}}},
-                    {{"shards", 1}, {"query", {{"timeout", "1s"}, {"listed", true}}}},
-                    {{"query", {{"listed", false}}}}),
-            (json{{"query", {{"listed", false}}}}));
-  EXPECT_EQ(
-      applied({{"query", {{"timeout", "1s"}}}}, {{"query", {{"timeout", "1s"}}}}, json::object()),
-      json::object());
-  EXPECT_EQ(applied(json::object(), {{"shards", 1}}, {{"shards", nullptr}}), json::object());
+TEST(Apply, WhatItSaysNoLongerGoes) {
+  EXPECT_EQ(patch(R"({"shards": 1, "query": {"timeout": "1s", "size": 1}})",
+                  R"({"shards": 1, "query": {"timeout": "1s", "size": 1, "listed": true}})",
+                  R"({"query": {"size": 1}})"),
+            R"({"shards": null, "query": {"timeout": null}})"_json);
+  EXPECT_EQ(patch("{}", R"({"shards": 1})", R"({"shards": null})"), R"({"shards": null})"_json);
 }
 
-TEST(AsApplied, ListsAndOtherKindsAreReplaced) {
-  EXPECT_EQ(applied({{"a", {1, 2}}}, {{"a", {1, 2, 3}}}, {{"a", {4}}}), (json{{"a", {4}}}));
-  EXPECT_EQ(applied({{"a", 1}}, {{"a", 1}}, {{"a", {{"b", 2}}}}), (json{{"a", {{"b", 2}}}}));
-  EXPECT_EQ(applied({{"a", 1}}, {{"a", {{"c", 1}}}}, {{"a", {{"b", 2}}}}),
-            (json{{"a", {{"b", 2}, {"c", 1}}}}));
+TEST(Apply, NullInAFileIsNotSaidTwice) {
+  EXPECT_EQ(patch(R"({"reindex": null})", R"({"reindex": {"serve": "a"}})", R"({"reindex": null})"),
+            json::object());
+  EXPECT_EQ(patch(R"({"reindex": null})", R"({"reindex": {"serve": "a"}})",
+                  R"({"reindex": {"revision": 2}})"),
+            R"({"reindex": {"revision": 2}})"_json);
 }
 
-TEST(AsApplied, TheServerKnowsWhatItWasGiven) {
-  const json live = json::parse(R"({
-    "metadata": {"managedFields": [
-      {"operation": "Apply", "fieldsV1": {"f:spec": {
-        "f:shards": {}, "f:settings": {}, "f:query": {".": {}, "f:timeout": {}},
-        "f:checks": {"k:{\"a\":1}": {}}}}},
-      {"operation": "Update", "fieldsV1": {"f:spec": {"f:suspend": {}}}}]},
-    "spec": {"shards": 1, "settings": {"a": 1}, "suspend": true, "checks": [1],
-             "query": {"timeout": "1s", "a": 1}}})");
-  EXPECT_EQ(
-      as_applied(live, json::parse(R"({"spec": {"settings": {"b": 2}, "query": {}}})"))["spec"],
-      json::parse(R"({"settings": {"b": 2}, "suspend": true, "query": {"a": 1}})"));
+TEST(Apply, ListsAndOtherKindsAreReplaced) {
+  EXPECT_EQ(patch(R"({"a": [1, 2]})", R"({"a": [1, 2, 3]})", R"({"a": [4]})"),
+            R"({"a": [4]})"_json);
+  EXPECT_EQ(patch(R"({"a": 1})", R"({"a": 1})", R"({"a": {"b": 2}})"), R"({"a": {"b": 2}})"_json);
+  EXPECT_EQ(patch(R"({"a": 1})", R"({"a": {"c": 1}})", R"({"a": {"b": 2}})"),
+            R"({"a": {"b": 2}})"_json);
 }
 
-TEST(AsApplied, WithoutAWordOfWhatWasAppliedNothingGoes) {
-  const json live = {{"spec", {{"shards", 1}}}};
-  EXPECT_EQ(as_applied(live, {{"spec", {{"replicas", 2}}}}),
-            (json{{"spec", {{"shards", 1}, {"replicas", 2}}}}));
-  for (const char* text : {"", "{", "[]"}) {
-    json broken = live;
-    broken["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = text;
-    EXPECT_EQ(as_applied(broken, {{"spec", json::object()}})["spec"], live["spec"]);
+TEST(Apply, ANumberIsTheSameHoweverItIsWritten) {
+  EXPECT_EQ(patch(R"({"a": 100})", R"({"a": 100})", R"({"a": 100.0})"), json::object());
+}
+
+TEST(Apply, WithoutAWordOfWhatWasAppliedNothingGoes) {
+  const json file = {{"spec", {{"replicas", 2}}}};
+  json live = {{"spec", {{"shards", 1}}}};
+  EXPECT_EQ(apply_patch(live, file), file);
+  for (const json& broken : {json(""), json("{"), json("[]"), json(1), json()}) {
+    live["metadata"]["annotations"][kLastApplied] = broken;
+    EXPECT_EQ(apply_patch(live, file), file);
   }
+}
+
+TEST(Apply, TheServerKnowsWhoAppliedOnItsSide) {
+  json live = json::parse(R"({"metadata": {"managedFields": [
+      {"manager": "searchsync", "operation": "Apply", "subresource": "status"},
+      {"manager": "kubectl-edit", "operation": "Update"}, 7,
+      {"manager": "argocd-controller", "operation": "Apply"}]}})");
+  EXPECT_EQ(server_side_manager(live), "argocd-controller");
+  auto& managers = live["metadata"]["managedFields"];
+  managers.push_back(R"({"manager": "kubectl", "operation": "Apply"})"_json);
+  EXPECT_EQ(server_side_manager(live), "kubectl");
+  live["metadata"]["annotations"][kLastApplied] = R"({"spec":{}})";
+  EXPECT_EQ(server_side_manager(live), "");
+  EXPECT_EQ(server_side_manager(json::object()), "");
 }
 
 }  // namespace

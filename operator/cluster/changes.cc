@@ -108,22 +108,8 @@ class Consequence {
     if (found != input.standing.end()) standing_ = &found->second;
   }
 
-  // Why the cluster does not take it; empty: it does.
-  std::string refusal() const {
-    if (live_ == nullptr) return "";
-    std::string fields;
-    if (live_->spec.index_name != now_.spec.index_name) fields = "spec.indexName";
-    if (live_->spec.workers.partitions != now_.spec.workers.partitions) {
-      fields += fields.empty() ? "" : " and ";
-      fields += "spec.workers.partitions";
-    }
-    if (fields.empty()) return "";
-    return fmt::format("REFUSED: {} cannot be changed: make another SearchIndex\n", fields);
-  }
-
   std::string describe() const {
     std::string text = model::object_name(now_) + ", then: ";
-    if (const auto refused = refusal(); !refused.empty()) return text + refused;
     if (bindings_.empty()) return text + "it waits for its bindings\n";
     if (now_.spec.tables) {
       return text +
@@ -244,9 +230,8 @@ model::Resources applied(const model::Resources& live, const model::Resources& d
   return after;
 }
 
-Changes render_changes(const ChangesInput& input) {
-  Changes changes;
-  auto& text = changes.text;
+std::string render_changes(const ChangesInput& input) {
+  std::string text;
   std::set<plan::ObjectKey> concerned;
   for (const auto& index : input.declared.indices) {
     text += describe(index, find(input.live.indices, index.metadata));
@@ -264,11 +249,9 @@ Changes render_changes(const ChangesInput& input) {
   text += "\n";
   for (const auto& index : after.indices) {
     if (!concerned.contains(plan::object_key(index.metadata))) continue;
-    const Consequence consequence(input, after, index);
-    text += consequence.describe();
-    changes.refused = changes.refused || !consequence.refusal().empty();
+    text += Consequence(input, after, index).describe();
   }
-  return changes;
+  return text;
 }
 
 }  // namespace searchsync::cluster

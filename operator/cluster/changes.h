@@ -27,13 +27,8 @@ struct ChangesInput {
 // live, with what is declared in the place of what it replaces. Both in order of name.
 model::Resources applied(const model::Resources& live, const model::Resources& declared);
 
-struct Changes {
-  std::string text;
-  bool refused = false;  // something of it, by the cluster
-};
-
-// For each declared object how it differs from the one that is there, by field; then for each index
-// that this concerns what is built, from what, and when readers get it.
-Changes render_changes(const ChangesInput& input);
+// Of what the cluster takes: for each declared object how it differs from the one that is there, by
+// field; then for each index that this concerns what is built, from what, and when readers get it.
+std::string render_changes(const ChangesInput& input);
 
 }  // namespace searchsync::cluster

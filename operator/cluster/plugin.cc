@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -154,38 +155,70 @@ class Documents {
     auto file = files_.find(origin.file);
     if (file == files_.end()) {
       ASSIGN_OR_RETURN(const auto text, read_bounded_file(origin.file, model::kYamlBytesMax));
-      file = files_.emplace(origin.file, model::parse_yaml(origin.file, text).documents).first;
+      file = files_.emplace(origin.file, model::parse_yaml(origin.file, text)).first;
     }
-    const auto found = std::ranges::find(file->second, origin.position, &model::Node::position);
-    if (found == file->second.end()) {
+    const auto& [documents, faults, complete] = file->second;
+    const auto found = std::ranges::find(documents, origin.position, &model::Node::position);
+    if (!faults.empty() || found == documents.end() || found->mapping() == nullptr) {
       return fail(ErrorCode::kConflict, origin.file + " has just been changed: try again");
     }
     return json::parse(model::to_json(*found));
   }
 
  private:
-  std::map<std::string, std::vector<model::Node>> files_;
+  std::map<std::string, model::YamlFile> files_;
 };
 
-// What becomes of those that are there already: objects of the cluster, by their names.
+// What the API server would make of `live` if the file were applied as it was before.
+Result<json> try_to_apply(kube::Client& client, const kube::ResourceType& type, const json& live,
+                          json file) {
+  const auto key = read_meta(live).key;
+  const auto name = fmt::format("{} {}", type.kind, to_string(key));
+  const auto manager = server_side_manager(live);
+  file.erase("status");
+  file["metadata"].erase("namespace");
+  const auto applied =
+      manager.empty()
+          ? client.merge_patch(type, key, apply_patch(live, file).dump(), kube::DryRun::kYes)
+          : client.apply(type, key, file.dump(),
+                         {.field_manager = manager, .dry_run = kube::DryRun::kYes});
+  if (!applied) return fail(applied.error(), "the cluster refuses " + name);
+  auto object = json::parse(*applied, nullptr, false);
+  if (object.is_object()) return object;
+  return fail(ErrorCode::kMalformed, "the API server's answer is no " + name);
+}
+
+// Of those that are there already, in `objects` by their names, what becomes of them.
 template <class Resource, class Read>
-Result<void> apply(const std::vector<Placed<Resource>>& declared, Documents& documents,
-                   const std::map<std::string, json>& live, Read read) {
+Result<void> apply(kube::Client& client, const std::map<std::string, json>& objects,
+                   const std::vector<Placed<Resource>>& declared, const kube::ResourceType& type,
+                   Read read, std::string& refused) {
+  Documents documents;
   for (const auto& [resource, origin] : declared) {
-    const auto there = live.find(model::object_name(*resource));
-    if (there == live.end()) continue;
-    ASSIGN_OR_RETURN(const auto file, documents.at(*origin));
-    auto after = as_applied(there->second, file);
-    after["metadata"] = there->second["metadata"];
-    auto merged = read(after, after.dump());
-    if (!merged.resource) {
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("{}, applied to what is in the cluster: {}",
-                              model::object_name(*resource), merged.fault));
+    const auto live = objects.find(model::object_name(*resource));
+    if (live == objects.end()) continue;
+    ASSIGN_OR_RETURN(auto file, documents.at(*origin));
+    const auto object = try_to_apply(client, type, live->second, std::move(file));
+    if (!object && object.error().code != ErrorCode::kInvalidArgument) {
+      return std::unexpected(object.error());
     }
-    *resource = std::move(*merged.resource);
+    if (!object) {
+      refused += object.error().message + "\n";
+      continue;
+    }
+    auto after = read(*object, object->dump());
+    if (!after.resource) return fail(ErrorCode::kInvalidArgument, after.fault);
+    *resource = std::move(*after.resource);
   }
   return {};
+}
+
+std::vector<model::Fault> faults_of(const model::Resources& resources,
+                                    const model::Origins& origins) {
+  auto faults = model::validate(resources, origins);
+  std::ranges::move(model::validate_relations(resources, origins), std::back_inserter(faults));
+  model::sort(faults);
+  return faults;
 }
 
 }  // namespace
@@ -270,11 +303,10 @@ Result<void> Plugin::read_live(const std::string& of, Live& live) {
   return {};
 }
 
-Result<Changes> Plugin::plan(const std::filesystem::path& path) {
+Result<std::string> Plugin::plan(const std::filesystem::path& path) {
   auto loaded = model::load_directory(path);
   // What it refers to may be in the cluster: that is looked at below.
-  const auto unreadable =
-      new_faults(loaded.faults, model::validate(loaded.resources, loaded.origins));
+  const auto unreadable = new_faults(loaded.faults, faults_of(loaded.resources, loaded.origins));
   if (!unreadable.empty()) return faulty(unreadable);
   auto& declared = loaded.resources;
   std::set<std::string> namespaces;
@@ -282,11 +314,13 @@ Result<Changes> Plugin::plan(const std::filesystem::path& path) {
   const auto bindings = settle(declared.bindings, loaded.origins, namespace_, namespaces);
   Live live;
   for (const auto& one : namespaces) RETURN_IF_ERROR(read_live(one, live));
-  Documents documents;
-  RETURN_IF_ERROR(apply(indices, documents, live.objects, read_index));
-  RETURN_IF_ERROR(apply(bindings, documents, live.objects, read_binding));
-  const auto faults = new_faults(model::validate(applied(live.resources, declared), loaded.origins),
-                                 model::validate(live.resources, {}));
+  std::string refused;
+  RETURN_IF_ERROR(apply(client_, live.objects, indices, search_index_type(), read_index, refused));
+  RETURN_IF_ERROR(
+      apply(client_, live.objects, bindings, source_binding_type(), read_binding, refused));
+  if (!refused.empty()) return fail(ErrorCode::kInvalidArgument, refused);
+  const auto faults = new_faults(faults_of(applied(live.resources, declared), loaded.origins),
+                                 faults_of(live.resources, {}));
   if (!faults.empty()) return faulty(faults);
   return render_changes({.live = live.resources, .declared = declared, .standing = live.standing});
 }

@@ -30,9 +30,10 @@ class Plugin {
   // A table of the indices, or of one with its bindings, conditions and indices.
   Result<std::string> status(const std::optional<std::string>& index);
 
-  // What applying a file or folder would change, and what follows. Errors: kInvalidArgument with
-  // every fault that the resources would have.
-  Result<Changes> plan(const std::filesystem::path& path);
+  // What applying a file or folder would change, and what follows. What is there already the API
+  // server is asked to try, so whoever asks has to be allowed to patch it. Errors: kInvalidArgument
+  // with every fault that the resources would have, or why the API server refuses them.
+  Result<std::string> plan(const std::filesystem::path& path);
 
   // Asks the Kafka that the resource names, with the secrets that it names, from here. Errors: as
   // dlq::Desk::open(), and where no broker is in reach, how to ask from inside of the cluster.

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/model/resource_schema.h"
+#include "operator/cluster/apply.h"
 #include "operator/cluster/names.h"
 #include "operator/plan/table_names.h"
 
@@ -65,24 +66,6 @@ json object_of(const kube::ResourceType& type, const Resource& resource, const O
                     {"name", owner.name},
                     {"uid", owner.uid}}});
   return object;
-}
-
-// Both objects.
-json merge_patch(const json& live, const json& wanted) {
-  json out = json::object();
-  for (const auto& [key, value] : live.items()) {
-    if (!wanted.contains(key)) out[key] = nullptr;
-  }
-  for (const auto& [key, value] : wanted.items()) {
-    const bool both = value.is_object() && live.contains(key) && live.at(key).is_object();
-    if (both) {
-      json below = merge_patch(live.at(key), value);
-      if (!below.empty()) out[key] = std::move(below);
-    } else if (!live.contains(key) || live.at(key) != value) {
-      out[key] = value;
-    }
-  }
-  return out;
 }
 
 // What is declared in the object, with all defaults, whatever the order of its keys. Null: it
@@ -222,7 +205,8 @@ std::string correction(const Manifest& manifest, std::string_view live) {
   const json wanted = json::parse(manifest.json, nullptr, false);
   const json object = json::parse(live, nullptr, false);
   if (!wanted.is_object() || !object.is_object() || !object.contains("spec")) return "";
-  json patch = {{"spec", merge_patch(object.at("spec"), wanted.at("spec"))}};
+  const json& spec = object.at("spec");
+  json patch = {{"spec", three_way_patch(spec, spec, wanted.at("spec"))}};
   if (patch.at("spec").empty()) return "";
   patch["metadata"]["resourceVersion"] = object.at("metadata").at("resourceVersion");
   return patch.dump();

@@ -5,6 +5,9 @@
 namespace searchsync::plan {
 namespace {
 
+// What our producers send at most, 8 MiB, and its headers: a letter has what was refused in it.
+constexpr const char* kLetterBytesMax = "9437184";
+
 std::string milliseconds(std::chrono::milliseconds time) {
   return std::to_string(time.count());
 }
@@ -27,6 +30,7 @@ CreateTopic dead_letter_topic(const model::SearchIndex& index, const Policy& pol
           .partitions = 1,
           .replication_factor = index.spec.kafka.replication_factor,
           .config = {{"cleanup.policy", "delete"},
+                     {"max.message.bytes", kLetterBytesMax},
                      {"retention.ms", milliseconds(policy.dead_letter_retention)}}};
 }
 
