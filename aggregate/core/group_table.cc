@@ -12,6 +12,10 @@ namespace searchsync::aggregate {
 namespace {
 
 constexpr size_t kFirstSlots = 1024;
+// What evict() goes on by. It is odd, so that it comes to each slot, and far: would it empty one
+// place after the other, those ahead of it would fill up to a single run, as new groups go
+// anywhere.
+constexpr size_t kStride = 0x9E3779B97F4A7C15;
 constexpr uint64_t kAddress = (uint64_t{1} << 48) - 1;
 
 // The allocator's own bytes of a block, and of what its size is a multiple.
@@ -133,9 +137,19 @@ void GroupTable::evict() {
       complete_ = false;
       continue;
     }
-    hand_ = (hand_ + 1) & mask;
+    hand_ = (hand_ + kStride) & mask;
     ++moved;
   }
+}
+
+size_t GroupTable::longest_run() const {
+  size_t longest = 0;
+  size_t run = 0;
+  for (const uint64_t slot : slots_) {
+    run = slot == 0 ? 0 : run + 1;
+    longest = std::max(longest, run);
+  }
+  return longest;
 }
 
 void GroupTable::forget(size_t slot) {

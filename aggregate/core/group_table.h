@@ -66,6 +66,9 @@ class GroupTable {
   void evict();
 
   size_t size() const { return size_; }  // in memory
+  // Of groups whose places touch each other: as many may have to be looked at to find one that is
+  // not there, or to forget one. Looks at all of them.
+  size_t longest_run() const;
 
  private:
   static constexpr int kTagShift = 48;

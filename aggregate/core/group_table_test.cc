@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -45,6 +46,22 @@ TEST(GroupTable, IsAMapWhateverIsEvicted) {
     }
     EXPECT_EQ(memory.bytes, 0u);
   }
+}
+
+// What is forgotten must leave its room where others will come: everywhere.
+TEST(GroupTable, NoRunIsLongHoweverManyWereForgotten) {
+  worker::MemoryStore store;
+  Memory memory{.bytes_max = 2'000'000};
+  GroupTable table(store, "g", memory);
+  table.store_is_empty();
+  size_t longest = 0;
+  for (uint64_t i = 0; i < 100'000; ++i) {
+    table.add(key_of(i), "a state of some length");
+    if (i % 100 == 0) table.evict();
+    if (i % 1000 == 0) longest = std::max(longest, table.longest_run());
+  }
+  EXPECT_GT(table.size(), 10'000u);
+  EXPECT_LT(longest, 500u);
 }
 
 TEST(GroupTable, LeavesWhatIsPinned) {
