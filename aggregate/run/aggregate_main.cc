@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <random>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -112,6 +113,9 @@ Result<void> run_aggregate(const AggregateOptions& options, std::stop_token stop
   metrics::Registry registry;
   http::Health health;
   std::vector<std::unique_ptr<Table>> tables;
+  std::set<std::string> names;
+  for (const auto& binding : config->bindings) names.insert(model::row_topic(binding));
+  remove_others(options.state_dir, names);
   for (const auto& binding : config->bindings) {
     tables.push_back(std::make_unique<Table>(*config, binding, options, registry, health));
     RETURN_IF_ERROR(tables.back()->open());

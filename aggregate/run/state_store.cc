@@ -3,9 +3,12 @@
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "lib/base/check.h"
+#include "lib/base/log.h"
 #include "worker/run/state_folder.h"
 
 namespace searchsync::aggregate {
@@ -92,6 +95,27 @@ Result<void> StateStore::flush() {
 
 uint64_t StateStore::bytes() const {
   return impl_->folder.bytes();
+}
+
+void remove_others(const std::filesystem::path& folder, const std::set<std::string>& tables) {
+  std::error_code error;
+  std::vector<std::filesystem::path> others;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const auto name = entry->path().filename().string();
+    // A volume may have more in it than states, which are called as their topics are.
+    if (name.starts_with("searchsync.") && !tables.contains(name)) {
+      others.push_back(entry->path());
+    }
+  }
+  for (const auto& other : others) {
+    std::filesystem::remove_all(other, error);
+    if (error) {
+      log::warning("{} cannot be removed: {}", other.string(), error.message());
+    } else {
+      log::info("{} is removed: its table is counted no more", other.string());
+    }
+  }
 }
 
 }  // namespace searchsync::aggregate

@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "lib/base/error.h"
@@ -36,5 +38,9 @@ class StateStore {
   explicit StateStore(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+// Removes the states in `folder` of tables that are none of `tables`. One that is made again, later
+// and under the same name, must not find what an earlier one has left.
+void remove_others(const std::filesystem::path& folder, const std::set<std::string>& tables);
 
 }  // namespace searchsync::aggregate

@@ -35,7 +35,12 @@ class Child:
         self.send(signal.SIGKILL)
 
     def pause(self) -> None:
+        """It stands still when this returns. Errors: as send(), also if it ended meanwhile."""
         self.send(signal.SIGSTOP)
+        wait_until(lambda: all(map(proctree.stopped, self._members())), _START_SECONDS,
+                   lambda: f"{self.name}, {self.pid}, does not stand still")
+        if not self._members():
+            raise ServersError(f"{self.name}, {self.pid}, is gone already")
 
     def resume(self) -> None:
         self.send(signal.SIGCONT)
@@ -48,7 +53,7 @@ class Child:
 
     def _members(self) -> list[proctree.Stat]:
         stat = proctree.read(self.pid)
-        return [stat] if stat is not None else []
+        return [stat] if stat is not None and not proctree.gone(stat) else []
 
 
 class SearchSync:
