@@ -5,8 +5,8 @@
 // Fault model: a transaction ends in steps: first it is decided, then each partition that it wrote
 // to, and the offsets, learn of that, in any order; meanwhile readers wait there. One that is not
 // ended is aborted after a while. Offsets are taken only from the member that the group has given
-// the partition to, whoever else believes to have it. The group may forget its offsets. Not
-// modelled: compaction, which only removes older rows.
+// the partition to, whoever else believes to have it. The group may forget its offsets. Events that
+// are older than a retention are gone. Not modelled: compaction, which only removes older rows.
 
 #include <cstdint>
 #include <map>
@@ -51,9 +51,14 @@ class Broker {
   };
 
   Broker()
-      : events(kPartitions), tables(kPartitions), owners(kPartitions), committed_(kPartitions) {}
+      : events(kPartitions),
+        begins(kPartitions),
+        tables(kPartitions),
+        owners(kPartitions),
+        committed_(kPartitions) {}
 
   std::vector<std::vector<LoggedEvent>> events;  // by partition
+  std::vector<size_t> begins;                    // of them: those before are gone
   std::vector<std::vector<TableEntry>> tables;   // by partition
   std::map<Letter, int> letters;                 // committed, and how often
   std::vector<uint64_t> owners;                  // assignments: of whom offsets are taken

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
+#include <span>
 #include <utility>
 
 #include "lib/base/check.h"
@@ -105,17 +107,21 @@ void Process::restore(size_t partition, Part& part) {
   part.core->restored_to(Offset(static_cast<int64_t>(part.table_at)));
   if (below(2) == 0) save(partition);
   if (!part.core->restored()) return;
-  part.events_at = static_cast<size_t>(part.core->resume_at(Offset(0)).value().get());
+  part.events_at = static_cast<size_t>(
+      part.core->resume_at(Offset(static_cast<int64_t>(broker_.begins[partition]))).value().get());
   part.phase = Phase::kReads;
 }
 
 void Process::read(size_t partition, Part& part, int64_t now_ms) {
   const auto& log = broker_.events[partition];
+  if (part.events_at < broker_.begins[partition]) return reset();  // they have just gone
   if (part.events_at >= log.size()) return;
   if (const auto since = part.core->rewind_to(log[part.events_at].timestamp_ms)) {
+    const auto there = std::span(log).subspan(broker_.begins[partition]);
     const auto first = std::ranges::find_if(
-        log, [&](const LoggedEvent& event) { return event.timestamp_ms >= *since; });
-    part.events_at = std::min(part.events_at, static_cast<size_t>(first - log.begin()));
+        there, [&](const LoggedEvent& event) { return event.timestamp_ms >= *since; });
+    part.events_at =
+        std::min(part.events_at, static_cast<size_t>(std::to_address(first) - log.data()));
     part.core->rewound(Offset(static_cast<int64_t>(part.events_at)));
     return;
   }

@@ -32,6 +32,10 @@ using simulation::LoggedEvent;
 using simulation::Process;
 
 constexpr int64_t kWindowMs = 8'000;
+constexpr int64_t kLateMs = 3'000;
+// What is needed for the ids: the window, an eighth, and what two late events may take away from
+// it.
+constexpr int64_t kRetentionMs = kWindowMs + kWindowMs / 8 + 2 * kLateMs;
 
 // An event before it is written: the fold works on this.
 struct Fact {
@@ -123,7 +127,10 @@ struct Folded {
 class History {
  public:
   explicit History(uint64_t seed)
-      : random_(seed), dedupe_(chance(0.7)), definition_({"domain"}, {"domain"}, spec(dedupe_)) {
+      : random_(seed),
+        dedupe_(chance(0.7)),
+        definition_({"domain"}, {"domain"}, spec(dedupe_)),
+        retained_(chance(0.5)) {
     for (int i = 0; i < 3; ++i) {
       processes_.push_back(std::make_unique<Process>(definition_, broker_, random_));
     }
@@ -170,7 +177,7 @@ class History {
     const auto partitions = static_cast<int32_t>(kPartitions);
     auto partition = static_cast<size_t>(partition_of_key(fact.domain, partitions));
     if (fact.astray) partition = (partition + 1) % kPartitions;
-    const auto late = static_cast<int64_t>(chance(0.1) ? below(3'000) : 0);
+    const auto late = static_cast<int64_t>(chance(0.1) ? below(kLateMs) : 0);
     broker_.events[partition].push_back({fact.domain, fact.json(), now_ms_ - late});
     written_[partition].push_back(fact);
   }
@@ -196,10 +203,26 @@ class History {
       processes_[below(processes_.size())]->sleep_until(step_ + below(150));
     }
     if (chance(0.01)) give(below(kPartitions));  // whoever has it does not know yet
-    if (chance(0.002)) {
+    // Both together are an error: nobody knows then whether what is gone was counted.
+    if (retained_) {
+      if (chance(0.02)) expire(below(kPartitions));
+    } else if (chance(0.002)) {
       broker_.forget_offsets();
       forgot_ = true;
     }
+  }
+
+  // What is counted goes once it is older than the retention, sometimes all that is there. The
+  // retention is long enough for what the counting is behind, too.
+  void expire(size_t partition) {
+    const auto& events = broker_.events[partition];
+    auto& begin = broker_.begins[partition];
+    const auto counted =
+        static_cast<size_t>(broker_.committed(partition).value_or(Offset(0)).get());
+    int64_t before = now_ms_;
+    if (counted < events.size()) before = std::min(before, events[counted].timestamp_ms);
+    before -= kRetentionMs;
+    while (begin < counted && events[begin].timestamp_ms < before) ++begin;
   }
 
   void tick() {
@@ -304,6 +327,7 @@ class History {
   uint64_t step_ = 0;
   int64_t now_ms_ = 1'700'000'000'000;
   bool forgot_ = false;
+  const bool retained_;  // events do not stay for ever
 };
 
 uint64_t from_environment(const char* name, uint64_t otherwise) {
