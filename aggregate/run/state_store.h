@@ -39,8 +39,9 @@ class StateStore {
   std::unique_ptr<Impl> impl_;
 };
 
-// Removes the states in `folder` of tables that are none of `tables`. One that is made again, later
-// and under the same name, must not find what an earlier one has left.
+// Removes the states in `folder` of tables that are none of `tables`: one that is made again later,
+// under the same name, would take what an earlier one has left for its own. It still does where
+// nothing was started on that folder in between.
 void remove_others(const std::filesystem::path& folder, const std::set<std::string>& tables);
 
 }  // namespace searchsync::aggregate

@@ -169,49 +169,61 @@ class Documents {
   std::map<std::string, model::YamlFile> files_;
 };
 
-// What the API server would make of `live` if the file were applied as it was before.
-Result<json> try_to_apply(kube::Client& client, const kube::ResourceType& type, const json& live,
-                          json file) {
-  const auto key = read_meta(live).key;
-  const auto name = fmt::format("{} {}", type.kind, to_string(key));
-  const auto manager = server_side_manager(live);
-  file.erase("status");
-  file["metadata"].erase("namespace");
-  const auto applied =
-      manager.empty()
-          ? client.merge_patch(type, key, apply_patch(live, file).dump(), kube::DryRun::kYes)
-          : client.apply(type, key, file.dump(),
-                         {.field_manager = manager, .dry_run = kube::DryRun::kYes});
-  if (!applied) return fail(applied.error(), "the cluster refuses " + name);
-  auto object = json::parse(*applied, nullptr, false);
-  if (object.is_object()) return object;
-  return fail(ErrorCode::kMalformed, "the API server's answer is no " + name);
-}
+// Has the API server try to apply what is there already.
+class Trial {
+ public:
+  // objects: of the cluster, by their names. Both outlive this.
+  Trial(kube::Client& client, const std::map<std::string, json>& objects)
+      : client_(client), objects_(objects) {}
 
-// Of those that are there already, in `objects` by their names, what becomes of them.
-template <class Resource, class Read>
-Result<void> apply(kube::Client& client, const std::map<std::string, json>& objects,
-                   const std::vector<Placed<Resource>>& declared, const kube::ResourceType& type,
-                   Read read, std::string& refused) {
-  Documents documents;
-  for (const auto& [resource, origin] : declared) {
-    const auto live = objects.find(model::object_name(*resource));
-    if (live == objects.end()) continue;
-    ASSIGN_OR_RETURN(auto file, documents.at(*origin));
-    const auto object = try_to_apply(client, type, live->second, std::move(file));
-    if (!object && object.error().code != ErrorCode::kInvalidArgument) {
-      return std::unexpected(object.error());
+  // Of those that are there already, what becomes of them; but for those that are refused.
+  template <class Resource, class Read>
+  Result<void> apply(const std::vector<Placed<Resource>>& declared, const kube::ResourceType& type,
+                     Read read) {
+    for (const auto& [resource, origin] : declared) {
+      const auto live = objects_.find(model::object_name(*resource));
+      if (live == objects_.end()) continue;
+      ASSIGN_OR_RETURN(auto file, documents_.at(*origin));
+      const auto object = apply(type, live->second, std::move(file));
+      if (!object && object.error().code != ErrorCode::kInvalidArgument) {
+        return std::unexpected(object.error());
+      }
+      if (!object) {
+        refused_ += object.error().message + "\n";
+        continue;
+      }
+      auto after = read(*object, object->dump());
+      if (!after.resource) return fail(ErrorCode::kInvalidArgument, after.fault);
+      *resource = std::move(*after.resource);
     }
-    if (!object) {
-      refused += object.error().message + "\n";
-      continue;
-    }
-    auto after = read(*object, object->dump());
-    if (!after.resource) return fail(ErrorCode::kInvalidArgument, after.fault);
-    *resource = std::move(*after.resource);
+    return {};
   }
-  return {};
-}
+
+  const std::string& refused() const { return refused_; }  // a line each: which, and why
+
+ private:
+  Result<json> apply(const kube::ResourceType& type, const json& live, json file) {
+    const auto key = read_meta(live).key;
+    const auto name = fmt::format("{} {}", type.kind, to_string(key));
+    const auto manager = server_side_manager(live);
+    file.erase("status");
+    file["metadata"].erase("namespace");
+    const auto applied =
+        manager.empty()
+            ? client_.merge_patch(type, key, apply_patch(live, file).dump(), kube::DryRun::kYes)
+            : client_.apply(type, key, file.dump(),
+                            {.field_manager = manager, .dry_run = kube::DryRun::kYes});
+    if (!applied) return fail(applied.error(), "the cluster refuses " + name);
+    auto object = json::parse(*applied, nullptr, false);
+    if (object.is_object()) return object;
+    return fail(ErrorCode::kMalformed, "the API server's answer is no " + name);
+  }
+
+  kube::Client& client_;
+  const std::map<std::string, json>& objects_;
+  Documents documents_;
+  std::string refused_;
+};
 
 std::vector<model::Fault> faults_of(const model::Resources& resources,
                                     const model::Origins& origins) {
@@ -314,11 +326,10 @@ Result<std::string> Plugin::plan(const std::filesystem::path& path) {
   const auto bindings = settle(declared.bindings, loaded.origins, namespace_, namespaces);
   Live live;
   for (const auto& one : namespaces) RETURN_IF_ERROR(read_live(one, live));
-  std::string refused;
-  RETURN_IF_ERROR(apply(client_, live.objects, indices, search_index_type(), read_index, refused));
-  RETURN_IF_ERROR(
-      apply(client_, live.objects, bindings, source_binding_type(), read_binding, refused));
-  if (!refused.empty()) return fail(ErrorCode::kInvalidArgument, refused);
+  Trial trial(client_, live.objects);
+  RETURN_IF_ERROR(trial.apply(indices, search_index_type(), read_index));
+  RETURN_IF_ERROR(trial.apply(bindings, source_binding_type(), read_binding));
+  if (!trial.refused().empty()) return fail(ErrorCode::kInvalidArgument, trial.refused());
   const auto faults = new_faults(faults_of(applied(live.resources, declared), loaded.origins),
                                  faults_of(live.resources, {}));
   if (!faults.empty()) return faulty(faults);

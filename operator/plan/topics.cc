@@ -5,7 +5,8 @@
 namespace searchsync::plan {
 namespace {
 
-// What our producers send at most, 8 MiB, and its headers: a letter has what was refused in it.
+// A letter has what was refused in it: 8 MiB, which whoever writes letters sends at most, and its
+// headers. A captured row may be larger.
 constexpr const char* kLetterBytesMax = "9437184";
 
 std::string milliseconds(std::chrono::milliseconds time) {
